@@ -1,0 +1,88 @@
+// Builds what the package, its tests and its benches need:
+//   core     assembly/ -> build/core.wasm (and build/core.debug.wasm with "core debug")
+//   bundle   src/      -> dist/*.js, with the core embedded
+//   types    src/      -> dist/types/*.d.ts
+//   bench    bench/    -> build/bench/*.js
+// Without an argument: core, bundle and types. A part builds what it stands on first.
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+process.chdir(root);
+const bin = (name) => join(root, "node_modules", ".bin", name);
+const run = (command, args) => execFileSync(command, args, { stdio: "inherit" });
+const newest = (folder) =>
+  Math.max(...readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs));
+
+/** Compiles the core, unless the one that is there is newer than every source. */
+function core(target = "release") {
+  const out = target === "release" ? "build/core.wasm" : "build/core.debug.wasm";
+  if (existsSync(out)) {
+    const built = statSync(out).mtimeMs;
+    if (built > newest("assembly") && built > statSync("asconfig.json").mtimeMs) return;
+  }
+  mkdirSync("build", { recursive: true });
+  run(bin("asc"), ["--config", "asconfig.json", "--target", target]);
+}
+
+const shared = {
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  packages: "external",
+  loader: { ".wasm": "binary" },
+  logLevel: "warning",
+  sourcemap: true,
+};
+
+async function bundle() {
+  core();
+  rmSync("dist", { recursive: true, force: true });
+  // One build with shared chunks, so that a class is one class whichever entry it was imported from.
+  await build({
+    ...shared,
+    platform: "node",
+    splitting: true,
+    entryPoints: { index: "src/index.ts", node: "src/node.ts", cli: "src/cli/main.ts" },
+    chunkNames: "chunks/[name]-[hash]",
+    outdir: "dist",
+  });
+  chmodSync("dist/cli.js", 0o755);
+}
+
+function types() {
+  run(bin("tsc"), ["-p", "tsconfig.json"]);
+}
+
+async function bench() {
+  core();
+  await build({ ...shared, platform: "node", entryPoints: ["bench/main.ts"], outdir: "build/bench" });
+}
+
+const [part = "all", option] = process.argv.slice(2);
+switch (part) {
+  case "core":
+    core(option);
+    break;
+  case "bundle":
+    await bundle();
+    break;
+  case "types":
+    types();
+    break;
+  case "bench":
+    await bench();
+    break;
+  case "all":
+    await bundle();
+    types();
+    break;
+  default:
+    console.error(`unknown part "${part}": core [debug], bundle, types, bench, or nothing for all`);
+    process.exit(2);
+}
