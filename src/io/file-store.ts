@@ -1,0 +1,426 @@
+/**
+ * An object store in a folder: the only file of `src/io` that touches the file system. An object is a file whose path
+ * is its key; folders are made as they are needed and never removed. A folder that does not exist reads as empty.
+ *
+ * Writing: the bytes go to a temporary name in the object's own folder (`.tmp-…`, which no key can be) and are synced;
+ * then `link()`, which refuses a name that is taken, or `rename()`, which replaces, gives them their name; then the
+ * folder is synced, and every folder above it that this store has not synced before. So an object is whole or absent
+ * at every instant, and one whose call has returned survives a power cut. `NoSpace`, `ReadOnly` and `Aborted` mean that
+ * nothing was written; an error after the name was given is `Unavailable` and leaves open whether the object will last.
+ *
+ * A process that dies while it writes leaves its temporary file behind. `list` does not show it, and removes it after a
+ * day where the store was opened for writing.
+ *
+ * Reads follow symbolic links, so that a folder may be moved to another disk; `list` does not, so that nothing outside
+ * the folder is ever collected.
+ */
+import * as fs from "node:fs";
+import { dirname, resolve } from "node:path";
+import { promisify } from "node:util";
+import { Closed, Corrupt, InvalidArgument, ReadOnly, throwIfAborted, Unavailable } from "../core/errors.js";
+import { toHex } from "../core/ids.js";
+import { type Descriptor, DescriptorCache } from "./descriptor-cache.js";
+import { readFailure, systemCode, writeFailure } from "./file-errors.js";
+import { checkKey, checkPrefix, checkRange, isKeyPart } from "./object-key.js";
+import { type CallOptions, newIoStats, type ObjectInfo, type ObjectStore, type SyncReads } from "./object-store.js";
+
+const MAX_OPEN_FILES = 128;
+const TEMPORARY = ".tmp-";
+const STALE_MS = 24 * 60 * 60 * 1000;
+/** Without O_NONBLOCK, opening a named pipe that somebody put in the folder would wait for ever. */
+const READ_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
+const LINK_UNSUPPORTED = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
+
+const open = promisify(fs.open);
+const close = promisify(fs.close);
+const fstat = promisify(fs.fstat);
+const read = promisify(fs.read);
+const { link, lstat, mkdir, readdir, rename, unlink } = fs.promises;
+
+export class FileStore implements ObjectStore {
+  readonly url: string;
+  readonly stats = newIoStats();
+  readonly #root: string;
+  /** Folders that exist with a synced name, or are being made so. */
+  readonly #folders = new Map<string, Promise<void>>();
+  readonly #descriptors = new DescriptorCache(MAX_OPEN_FILES, fs.closeSync);
+  #writable = false;
+  #closed = false;
+
+  /** @param folder a path, by itself or from the current directory. Nothing is touched before the first call. */
+  constructor(folder: string) {
+    if (typeof folder !== "string" || folder === "" || folder.includes("\0")) {
+      throw new InvalidArgument(`store folder ${JSON.stringify(folder)}: must be a path, such as "./pages"`);
+    }
+    this.#root = resolve(folder);
+    this.url = `file:${this.#root}`;
+  }
+
+  readonly sync: SyncReads = {
+    get: (key) => {
+      const path = this.#startRead(key);
+      let fd = -1;
+      try {
+        fd = fs.openSync(path, READ_FLAGS);
+        const target = new Uint8Array(this.#checkFile(key, fs.fstatSync(fd)));
+        return target.subarray(0, this.#readSync(fd, 0, target));
+      } catch (error) {
+        return this.#absent(error, path, key);
+      } finally {
+        if (fd !== -1) fs.closeSync(fd);
+      }
+    },
+    readRange: (key, start, target) => {
+      const path = this.#startRead(key);
+      checkRange(start, target.length);
+      let descriptor = this.#descriptors.acquire(key);
+      try {
+        descriptor ??= this.#descriptors.add(key, this.#openSync(path, key));
+        return this.#readSync(descriptor.fd, start, target);
+      } catch (error) {
+        this.#descriptors.drop(key);
+        this.#absent(error, path, key);
+        return -1;
+      } finally {
+        if (descriptor) this.#descriptors.release(descriptor);
+      }
+    },
+  };
+
+  async get(key: string, options?: CallOptions): Promise<Uint8Array | undefined> {
+    const path = this.#startRead(key, options);
+    let fd = -1;
+    try {
+      fd = await open(path, READ_FLAGS);
+      const target = new Uint8Array(this.#checkFile(key, await fstat(fd)));
+      return await this.#read(fd, 0, target, options);
+    } catch (error) {
+      return this.#absent(error, path, key);
+    } finally {
+      if (fd !== -1) await close(fd);
+    }
+  }
+
+  /**
+   * Keeps the file open for the next range. Ranges are read from objects that are never rewritten; of one that another
+   * process replaced, the old bytes may be read.
+   */
+  async getRange(key: string, start: number, length: number, options?: CallOptions): Promise<Uint8Array | undefined> {
+    const path = this.#startRead(key, options);
+    checkRange(start, length);
+    let descriptor = this.#descriptors.acquire(key);
+    try {
+      descriptor ??= await this.#open(path, key);
+      const { size } = await fstat(descriptor.fd);
+      const target = new Uint8Array(Math.max(0, Math.min(length, size - start)));
+      return await this.#read(descriptor.fd, start, target, options);
+    } catch (error) {
+      this.#descriptors.drop(key);
+      return this.#absent(error, path, key);
+    } finally {
+      if (descriptor) this.#descriptors.release(descriptor);
+    }
+  }
+
+  async put(key: string, bytes: Uint8Array, options?: CallOptions): Promise<void> {
+    await this.#write(key, bytes, options, rename);
+  }
+
+  async putIfAbsent(key: string, bytes: Uint8Array, options?: CallOptions): Promise<"created" | "exists"> {
+    let outcome: "created" | "exists" = "created";
+    await this.#write(key, bytes, options, async (temporary, path) => {
+      try {
+        await link(temporary, path);
+      } catch (error) {
+        if (systemCode(error) !== "EEXIST") throw error;
+        outcome = "exists";
+      }
+    });
+    return outcome;
+  }
+
+  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
+    checkPrefix(prefix);
+    this.#checkOpen();
+    this.stats.lists++;
+    const parts = prefix.split("/");
+    const beginning = parts.pop()!;
+    let folder = this.#root;
+    for (const part of parts) {
+      folder += `/${part}`;
+      const found = await lstat(folder).catch((error) => this.#absent(error, folder, prefix));
+      if (!found?.isDirectory()) return;
+    }
+    yield* this.#walk(parts.map((part) => `${part}/`).join(""), beginning, options);
+  }
+
+  async delete(key: string, options?: CallOptions): Promise<void> {
+    checkKey(key);
+    this.#checkOpen();
+    throwIfAborted(options?.signal, `deleting ${key}`);
+    const path = this.#path(key);
+    this.stats.deletes++;
+    this.#descriptors.drop(key);
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw writeFailure(error, path);
+    }
+  }
+
+  /** Makes the folder where there is none, and links a temporary file twice: a file system must refuse the second. */
+  async checkWritable(options?: CallOptions): Promise<void> {
+    this.#checkOpen();
+    throwIfAborted(options?.signal, `checking that ${this.url} can be written`);
+    const temporary = await this.#writeTemporary(this.#root, new Uint8Array(0), options);
+    const second = `${temporary}-link`;
+    try {
+      await link(temporary, second);
+      const again = await link(temporary, second).then(() => undefined, systemCode);
+      if (again !== "EEXIST")
+        throw new ReadOnly(`${this.url}: its file system lets a link replace a file. ${ELSEWHERE}`);
+    } catch (error) {
+      if (!LINK_UNSUPPORTED.includes(systemCode(error) ?? "")) throw writeFailure(error, second);
+      throw new ReadOnly(`${this.url}: its file system has no hard links. ${ELSEWHERE}`, { cause: error });
+    } finally {
+      await unlink(second).catch(ignore);
+      await unlink(temporary).catch(ignore);
+    }
+    this.#writable = true;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#descriptors.clear();
+  }
+
+  #path(key: string): string {
+    return `${this.#root}/${key}`;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new Closed(`${this.url} was closed. Open the store again`);
+  }
+
+  // Reading
+
+  #startRead(key: string, options?: CallOptions): string {
+    checkKey(key);
+    this.#checkOpen();
+    throwIfAborted(options?.signal, `reading ${key}`);
+    this.stats.gets++;
+    return this.#path(key);
+  }
+
+  async #open(path: string, key: string): Promise<Descriptor> {
+    const fd = await open(path, READ_FLAGS);
+    try {
+      this.#checkFile(key, await fstat(fd));
+      this.#checkOpen();
+    } catch (error) {
+      await close(fd);
+      throw error;
+    }
+    return this.#descriptors.add(key, fd);
+  }
+
+  #openSync(path: string, key: string): number {
+    const fd = fs.openSync(path, READ_FLAGS);
+    try {
+      this.#checkFile(key, fs.fstatSync(fd));
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
+    return fd;
+  }
+
+  /** The size of a regular file. */
+  #checkFile(key: string, found: fs.Stats): number {
+    if (found.isFile() && found.size < 2 ** 31) return found.size;
+    const actual = found.isFile() ? `${found.size} bytes` : found.isDirectory() ? "a folder" : "a device or a pipe";
+    throw new Corrupt("not an object", { key, byteOffset: 0, expected: "a file under 2 GiB", actual });
+  }
+
+  async #read(fd: number, start: number, target: Uint8Array, options?: CallOptions): Promise<Uint8Array> {
+    let done = 0;
+    while (done < target.length) {
+      const { bytesRead } = await read(fd, target, done, target.length - done, start + done);
+      throwIfAborted(options?.signal, "reading");
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    this.stats.bytesRead += done;
+    return target.subarray(0, done);
+  }
+
+  #readSync(fd: number, start: number, target: Uint8Array): number {
+    let done = 0;
+    while (done < target.length) {
+      const count = fs.readSync(fd, target, done, target.length - done, start + done);
+      if (count === 0) break;
+      done += count;
+    }
+    this.stats.bytesRead += done;
+    return done;
+  }
+
+  /** An absent file is a value. All else is thrown: what cannot be read must not look absent. */
+  #absent(error: unknown, path: string, key: string): undefined {
+    const code = systemCode(error);
+    if (code === "ENOTDIR") throw this.#notFolder(key, error);
+    if (code !== "ENOENT") throw readFailure(error, path);
+    this.stats.misses++;
+    return undefined;
+  }
+
+  /** A file stands where a folder should: the caller named a file as the store, or somebody replaced a folder. */
+  #notFolder(key: string, cause: unknown): InvalidArgument | Corrupt {
+    if (!fs.statSync(this.#root, { throwIfNoEntry: false })?.isDirectory()) {
+      return new InvalidArgument(`${this.#root} is not a folder. Name the folder of the store, or a new one`, {
+        cause,
+      });
+    }
+    const place = { key, byteOffset: 0, expected: "folders on the way to it", actual: "a file" };
+    return new Corrupt("not a store's folder", place, { cause });
+  }
+
+  async *#walk(folder: string, beginning: string, options: CallOptions | undefined): AsyncGenerator<ObjectInfo> {
+    const path = this.#path(folder);
+    const entries = await readdir(path, { withFileTypes: true }).catch((error) => this.#absent(error, path, folder));
+    const names = (entries ?? [])
+      .filter((entry) => entry.isFile() || entry.isDirectory())
+      .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+      .sort();
+    for (const name of names) {
+      throwIfAborted(options?.signal, `listing ${folder}`);
+      if (name.startsWith(TEMPORARY)) await this.#removeStale(path + name);
+      if (!name.startsWith(beginning)) continue;
+      if (name.endsWith("/")) {
+        if (isKeyPart(name.slice(0, -1))) yield* this.#walk(folder + name, "", options);
+      } else if (isKeyPart(name)) {
+        const found = await lstat(path + name).catch((error) => this.#absent(error, path, folder + name));
+        if (found) yield { key: folder + name, sizeBytes: found.size, modifiedMs: found.mtimeMs };
+      }
+    }
+  }
+
+  /** Its writer is long dead; were it only asleep, it would fail to link what it wrote and report that. */
+  async #removeStale(path: string): Promise<void> {
+    if (!this.#writable) return;
+    const found = await lstat(path).catch(ignore);
+    if (found && Date.now() - found.mtimeMs > STALE_MS) await unlink(path).catch(ignore);
+  }
+
+  // Writing
+
+  async #write(
+    key: string,
+    bytes: Uint8Array,
+    options: CallOptions | undefined,
+    giveName: (temporary: string, path: string) => Promise<void>,
+  ): Promise<void> {
+    checkKey(key);
+    this.#checkOpen();
+    const path = this.#path(key);
+    const folder = dirname(path);
+    this.stats.puts++;
+    const temporary = await this.#writeTemporary(folder, bytes, options);
+    try {
+      throwIfAborted(options?.signal, `writing ${key}`);
+      await giveName(temporary, path);
+    } catch (error) {
+      throw this.#writeFailure(error, path, key);
+    } finally {
+      this.#descriptors.drop(key);
+      await unlink(temporary).catch(ignore);
+    }
+    // Also where the key was taken: that the object exists must be as durable as a caller will take it to be.
+    await this.#syncFolder(folder).catch((error) => {
+      throw new Unavailable(`syncing ${folder} failed: ${key} may or may not survive a power cut`, { cause: error });
+    });
+  }
+
+  /** Writes and syncs a file of a fresh name in `folder`; leaves nothing behind when it fails. */
+  async #writeTemporary(folder: string, bytes: Uint8Array, options: CallOptions | undefined): Promise<string> {
+    throwIfAborted(options?.signal, `writing in ${folder}`);
+    const path = `${folder}/${TEMPORARY}${toHex(crypto.getRandomValues(new Uint8Array(8)))}`;
+    try {
+      await this.#makeFolder(folder);
+      const file = await fs.promises.open(path, "wx").catch(async (error) => {
+        if (systemCode(error) !== "ENOENT") throw error;
+        this.#folders.clear(); // somebody removed the folder since this store made it
+        await this.#makeFolder(folder);
+        return fs.promises.open(path, "wx");
+      });
+      try {
+        await file.writeFile(bytes);
+        this.stats.bytesWritten += bytes.length;
+        throwIfAborted(options?.signal, `writing in ${folder}`);
+        await this.#timeSync(() => file.sync());
+      } finally {
+        await file.close();
+      }
+      return path;
+    } catch (error) {
+      await unlink(path).catch(ignore);
+      throw this.#writeFailure(error, folder, folder.slice(this.#root.length + 1));
+    }
+  }
+
+  #writeFailure(error: unknown, path: string, key: string): Error {
+    const code = systemCode(error);
+    // EEXIST: of `mkdir`, that the folder is a file. EISDIR: of `rename`, that the object is a folder.
+    return code === "ENOTDIR" || code === "EEXIST" || code === "EISDIR"
+      ? this.#notFolder(key, error)
+      : writeFailure(error, path);
+  }
+
+  #makeFolder(folder: string): Promise<void> {
+    let made = this.#folders.get(folder);
+    if (made === undefined) {
+      made = folder === this.#root ? this.#makeRoot() : this.#makeInside(folder);
+      made.catch(() => this.#folders.delete(folder));
+      this.#folders.set(folder, made);
+    }
+    return made;
+  }
+
+  async #makeInside(folder: string): Promise<void> {
+    const parent = dirname(folder);
+    await this.#makeFolder(parent);
+    await mkdir(folder).catch((error) => {
+      if (systemCode(error) !== "EEXIST") throw error;
+    });
+    // Also where it existed: another process may have made it a moment ago, and not have synced its name yet.
+    await this.#syncFolder(parent);
+  }
+
+  async #makeRoot(): Promise<void> {
+    const first = await mkdir(this.#root, { recursive: true });
+    if (first === undefined) return;
+    for (let made = this.#root; made.length >= first.length; made = dirname(made))
+      await this.#syncFolder(dirname(made));
+  }
+
+  async #syncFolder(folder: string): Promise<void> {
+    if (process.platform === "win32") return; // it has no such call
+    const handle = await fs.promises.open(folder, "r");
+    try {
+      await this.#timeSync(() => handle.sync());
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #timeSync(sync: () => Promise<void>): Promise<void> {
+    const start = performance.now();
+    await sync();
+    this.stats.syncs++;
+    this.stats.syncMs += performance.now() - start;
+  }
+}
+
+const ELSEWHERE = "Commits cannot be made safe there: use a folder on another file system";
+
+function ignore(): undefined {}
