@@ -1,0 +1,562 @@
+// Opening an index: `measure` checks its checksum and the structure of its blocks and says how much memory the derived
+// part takes; `derive` checks every value and writes the volumes and their directories there. Between them they accept
+// exactly what spec/segment.md allows, so that a probe need check nothing. Lengths are computed in 64 bits and compared
+// with what remains of the index; nothing outside head and area is read for a decision.
+//
+// The derived area: a volume (volume.ts) for each block, then their directories, each 8-aligned:
+//   bitmap        rank table: u32 for each 64 bits
+//   Elias-Fano    bucket table: where each value of the high bits begins among the elements, and two ends
+//   cumulative    starts: u32 for each offset, and the end
+//   byte deltas   groups: (first version, byte position) for each offset, and the end;
+//                 samples: (rLSN, byte position behind it) for every 32nd version
+import { xxh64 } from "./xxh64";
+import {
+  BAD_BLOCK,
+  BAD_CHECKSUM,
+  BAD_COUNTS,
+  BAD_LENGTH,
+  BAD_OFFSETS,
+  BAD_RLSNS,
+  BAD_VOLUME_TABLE,
+  OK,
+  report,
+  RESULT,
+} from "./memory";
+import {
+  BITMAP,
+  bitsAt,
+  BYTES,
+  CONSTANT,
+  ELIAS_FANO,
+  FIXED_CUMULATIVE,
+  FIXED_SINGLE,
+  FIXED_UNIFORM,
+  MERGED,
+  RUN,
+  SAMPLE_INTERVAL,
+  VOLUME_BYTES,
+} from "./volume";
+
+const HEADER_BYTES: u32 = 64;
+const CHECKSUM_AT: u32 = 56;
+const MAX_VERSIONS: u64 = 1 << 20;
+const MAX_U32: u64 = 0xffffffff;
+const MAX_KEYS: u64 = 1 << 53;
+
+// How the versions of an offset are counted (bits 2 and 3 of a block's tag).
+const COUNTS_ONE: u32 = 0;
+const COUNTS_UNIFORM: u32 = 1;
+const COUNTS_CUMULATIVE: u32 = 2;
+const COUNTS_IMPLIED: u32 = 3;
+
+// How rLSNs are stored (bits 4 and 5).
+const RLSNS_CONSTANT: u32 = 0;
+const RLSNS_FIXED: u32 = 1;
+const RLSNS_BYTES: u32 = 2;
+const RLSNS_MERGED: u32 = 3;
+
+// The block that was parsed last. One thread, no recursion: plain globals stand for a struct.
+let cursor: u32 = 0;
+let limit: u32 = 0;
+let failed: bool = false;
+let offsetsKind: u32 = 0;
+let countsKind: u32 = 0;
+let rlsnsKind: u32 = 0;
+let offsetCount: u32 = 0;
+let versionCount: u32 = 0;
+let firstOffset: u32 = 0;
+let offsetSpan: u32 = 0;
+let versionsEach: u32 = 0;
+let width: u32 = 0;
+let constantRlsn: u32 = 0;
+let maxRlsn: u32 = 0;
+let offsetsAt: u32 = 0;
+let countsAt: u32 = 0;
+let countsEnd: u32 = 0;
+let rlsnsAt: u32 = 0;
+let blockEnd: u32 = 0;
+
+/** A varint of at most `max`, in its shortest form; sets `failed` for anything else. */
+function varint(max: u64): u64 {
+  let value: u64 = 0;
+  let shift: u64 = 0;
+  while (cursor < limit && shift <= 49) {
+    const byte = <u64>load<u8>(cursor++);
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      if ((byte == 0 && shift > 0) || value > max) failed = true;
+      return value;
+    }
+    shift += 7;
+  }
+  failed = true;
+  return 0;
+}
+
+/** The width of the low bits: the largest w with `count << w` at most `universe`, or 0. */
+function lowWidth(count: u64, universe: u64): u32 {
+  let w: u32 = 0;
+  while (count << (w + 1) <= universe) w++;
+  return w;
+}
+
+// @ts-ignore: decorator
+@inline
+function bytesFor(bits: u64): u64 {
+  return (bits + 7) >> 3;
+}
+
+/** Takes `length` bytes of payload and returns where they begin; sets `failed` where the index ends before. */
+function take(length: u64): u32 {
+  const start = cursor;
+  if (length > <u64>(limit - cursor)) failed = true;
+  else cursor += <u32>length;
+  return start;
+}
+
+/** Bytes of an Elias-Fano sequence: the low bits, then the high bits; `last` is the largest value it may hold. */
+function eliasFanoBytes(count: u64, last: u64): u64 {
+  const w = lowWidth(count, last + 1);
+  return bytesFor(count * w) + bytesFor(count + (last >> w));
+}
+
+/** Parses the block at `cursor`: parameters and the places of the payloads. Returns a status. */
+function parseBlock(): i32 {
+  const start = cursor;
+  failed = false;
+  const tag: u32 = cursor < limit ? <u32>load<u8>(cursor++) : 0xff;
+  offsetsKind = tag & 3;
+  countsKind = (tag >> 2) & 3;
+  rlsnsKind = (tag >> 4) & 3;
+  const expectsImplied = rlsnsKind == RLSNS_MERGED;
+  if (
+    tag > 0x3f ||
+    offsetsKind > ELIAS_FANO ||
+    (countsKind == COUNTS_IMPLIED) != expectsImplied ||
+    (rlsnsKind == RLSNS_CONSTANT && countsKind != COUNTS_ONE)
+  ) {
+    return report(BAD_BLOCK, start);
+  }
+  offsetCount = <u32>varint(MAX_VERSIONS);
+  firstOffset = <u32>varint(MAX_U32 - 1);
+  offsetSpan = offsetsKind == RUN ? offsetCount - 1 : <u32>varint(MAX_U32 - 1);
+  if (
+    failed ||
+    offsetCount == 0 ||
+    <u64>firstOffset + offsetSpan > MAX_U32 - 1 ||
+    offsetSpan < offsetCount - 1
+  ) {
+    return report(BAD_BLOCK, start);
+  }
+  let versions: u64 = offsetCount;
+  versionsEach = 0;
+  if (countsKind == COUNTS_UNIFORM) {
+    versionsEach = <u32>varint(MAX_VERSIONS);
+    versions = <u64>offsetCount * versionsEach;
+    if (versionsEach < 2) failed = true;
+  } else if (countsKind != COUNTS_ONE) {
+    versions = varint(MAX_VERSIONS);
+    if (versions < <u64>offsetCount) failed = true;
+  }
+  if (failed || versions > MAX_VERSIONS) return report(BAD_BLOCK, start);
+  versionCount = <u32>versions;
+  let rlsnBytes: u64 = 0;
+  width = 0;
+  if (rlsnsKind == RLSNS_CONSTANT) {
+    constantRlsn = <u32>varint(MAX_U32);
+  } else if (rlsnsKind == RLSNS_FIXED) {
+    width = cursor < limit ? <u32>load<u8>(cursor++) : 0;
+    if (width < 1 || width > 32) failed = true;
+    rlsnBytes = bytesFor(<u64>versionCount * width);
+  } else if (rlsnsKind == RLSNS_BYTES) {
+    rlsnBytes = varint(MAX_U32);
+  } else {
+    maxRlsn = <u32>varint(MAX_U32);
+    const keys = <u64>offsetCount * (<u64>maxRlsn + 1);
+    if (keys > MAX_KEYS || <u64>versionCount > keys) failed = true;
+    else {
+      width = lowWidth(versionCount, keys);
+      rlsnBytes = eliasFanoBytes(versionCount, keys - 1);
+    }
+  }
+  if (failed) return report(BAD_BLOCK, start);
+  offsetsAt = cursor;
+  if (offsetsKind == BITMAP) take(bytesFor(<u64>offsetSpan + 1));
+  else if (offsetsKind == ELIAS_FANO) take(eliasFanoBytes(offsetCount, offsetSpan));
+  countsAt = cursor;
+  if (countsKind == COUNTS_CUMULATIVE && offsetCount > 1) {
+    take(eliasFanoBytes(offsetCount - 1, versionCount - offsetCount));
+  }
+  countsEnd = cursor;
+  rlsnsAt = cursor;
+  take(rlsnBytes);
+  blockEnd = cursor;
+  return failed ? report(BAD_BLOCK, start) : OK;
+}
+
+// @ts-ignore: decorator
+@inline
+function align8(bytes: u64): u64 {
+  return (bytes + 7) & ~(<u64>7);
+}
+
+// @ts-ignore: decorator
+@inline
+function entryBytes(elements: u32): u64 {
+  return elements > 0xffff ? 4 : 2;
+}
+
+/** Entries of the bucket table of a sequence whose largest possible value is `last`. */
+// @ts-ignore: decorator
+@inline
+function bucketEntries(last: u64, w: u32): u64 {
+  return (last >> w) + 3;
+}
+
+// @ts-ignore: decorator
+@inline
+function lastKey(): u64 {
+  return <u64>offsetCount * (<u64>maxRlsn + 1) - 1;
+}
+
+/** Bytes of the directory of the parsed block's offsets. */
+function offsetDirectoryBytes(): u64 {
+  if (offsetsKind == BITMAP) return align8((((<u64>offsetSpan >> 6) + 1) << 2));
+  if (offsetsKind == ELIAS_FANO) {
+    const w = lowWidth(offsetCount, <u64>offsetSpan + 1);
+    return align8(bucketEntries(offsetSpan, w) * entryBytes(offsetCount));
+  }
+  return 0;
+}
+
+/** Bytes of the directory of the parsed block's versions, without samples. */
+function versionDirectoryBytes(): u64 {
+  if (rlsnsKind == RLSNS_MERGED) return align8(bucketEntries(lastKey(), width) * entryBytes(versionCount));
+  if (rlsnsKind == RLSNS_BYTES) return (<u64>offsetCount + 1) << 3;
+  if (countsKind == COUNTS_CUMULATIVE) return align8((<u64>offsetCount + 1) << 2);
+  return 0;
+}
+
+function sampleBytes(): u64 {
+  return rlsnsKind == RLSNS_BYTES ? ((<u64>versionCount + SAMPLE_INTERVAL - 1) / SAMPLE_INTERVAL) << 3 : 0;
+}
+
+/**
+ * Checks the checksum, the volume table and the structure of every block of the head at `head`: header, index of
+ * `indexBytes` and padding, `bodyOffset` bytes. Returns the bytes that `derive` needs, or minus a status.
+ */
+export function measure(head: u32, indexBytes: u32, bodyOffset: u32, volumeCount: u32, pageCount: u32): i32 {
+  const sum = xxh64(head + HEADER_BYTES, bodyOffset - HEADER_BYTES, xxh64(head, CHECKSUM_AT, 0));
+  if (sum != load<u64>(head + CHECKSUM_AT)) return -report(BAD_CHECKSUM, CHECKSUM_AT);
+  limit = head + HEADER_BYTES + indexBytes;
+  for (let at = limit; at < head + bodyOffset; at++) {
+    if (load<u8>(at) != 0) return -report(BAD_LENGTH, at - head);
+  }
+  cursor = head + HEADER_BYTES;
+  const table = cursor;
+  failed = false;
+  take(<u64>volumeCount << 4);
+  if (failed || volumeCount == 0) return -report(BAD_VOLUME_TABLE, HEADER_BYTES);
+  for (let i: u32 = 1; i < volumeCount; i++) {
+    const id = table + (i << 4);
+    const high = bswap(load<u64>(id));
+    const before = bswap(load<u64>(id - 16));
+    if (high < before || (high == before && bswap(load<u64>(id, 8)) <= bswap(load<u64>(id - 8)))) {
+      return -report(BAD_VOLUME_TABLE, id - head);
+    }
+  }
+  let bytes: u64 = <u64>volumeCount * VOLUME_BYTES;
+  let versions: u64 = 0;
+  for (let i: u32 = 0; i < volumeCount; i++) {
+    const status = parseBlock();
+    if (status != OK) return -report(status, load<u32>(RESULT) - head);
+    bytes += offsetDirectoryBytes() + versionDirectoryBytes() + sampleBytes();
+    versions += versionCount;
+  }
+  if (cursor != limit) return -report(BAD_LENGTH, cursor - head);
+  if (versions != <u64>pageCount) return -report(BAD_LENGTH, 36);
+  return bytes > 0x7fffffff ? -report(BAD_LENGTH, HEADER_BYTES) : <i32>bytes;
+}
+
+/** Whether the bits of the byte behind `bits` bits at `address` are zero. */
+function paddingIsZero(address: u32, bits: u64): bool {
+  const used = <u32>(bits & 7);
+  return used == 0 || load<u8>(address + <u32>(bits >> 3)) >> <u8>used == 0;
+}
+
+// A walk along an Elias-Fano sequence: `nextHigh` gives the high part of each element in turn.
+let highWord: u64 = 0;
+let highBits: u32 = 0;
+let highBase: u64 = 0;
+let highLeft: u64 = 0;
+
+function startHigh(address: u32, bits: u64): void {
+  highBits = address;
+  highBase = 0;
+  highLeft = bits;
+  highWord = 0;
+  loadHigh();
+}
+
+function loadHigh(): void {
+  if (highLeft >= 64) {
+    highWord = load<u64>(highBits);
+    highLeft -= 64;
+  } else {
+    highWord = highLeft == 0 ? 0 : load<u64>(highBits) & ((<u64>1 << highLeft) - 1);
+    highLeft = 0;
+  }
+}
+
+/** The position of the next set bit, or u64.MAX_VALUE behind the last. */
+function nextHigh(): u64 {
+  while (highWord == 0) {
+    if (highLeft == 0) return u64.MAX_VALUE;
+    highBits += 8;
+    highBase += 64;
+    loadHigh();
+  }
+  const bit = ctz(highWord);
+  highWord &= highWord - 1;
+  return highBase + bit;
+}
+
+/** Writes the entries of a bucket table up to bucket `to`, from `from`: elements begin there at `index`. */
+// @ts-ignore: decorator
+@inline
+function fillBuckets(table: u32, wide: bool, from: u64, to: u64, index: u32): void {
+  if (wide) for (; from <= to; from++) store<u32>(table + (<u32>from << 2), index);
+  else for (; from <= to; from++) store<u16>(table + (<u32>from << 1), <u16>index);
+}
+
+function deriveOffsets(volume: u32, directory: u32): i32 {
+  store<u8>(volume, <u8>offsetsKind);
+  store<u32>(volume, firstOffset, 4);
+  store<u32>(volume, offsetSpan, 8);
+  store<u32>(volume, offsetsAt, 12);
+  store<u32>(volume, directory, 16);
+  if (offsetsKind == RUN) return OK;
+  if (offsetsKind == BITMAP) {
+    const bits = <u64>offsetSpan + 1;
+    if (!paddingIsZero(offsetsAt, bits)) return report(BAD_OFFSETS, offsetsAt);
+    let rank: u32 = 0;
+    let left = bits;
+    for (let i: u32 = 0; left > 0; i++) {
+      let word = load<u64>(offsetsAt + (i << 3));
+      if (left < 64) word &= (<u64>1 << left) - 1;
+      store<u32>(directory + (i << 2), rank);
+      rank += <u32>popcnt(word);
+      left = left < 64 ? 0 : left - 64;
+    }
+    const last = offsetSpan;
+    if (
+      rank != offsetCount ||
+      (load<u8>(offsetsAt) & 1) == 0 ||
+      ((load<u8>(offsetsAt + (last >> 3)) >> <u8>(last & 7)) & 1) == 0
+    ) {
+      return report(BAD_OFFSETS, offsetsAt);
+    }
+    return OK;
+  }
+  const w = lowWidth(offsetCount, <u64>offsetSpan + 1);
+  const wide = offsetCount > 0xffff;
+  store<u8>(volume, wide ? 1 : 0, 2);
+  store<u32>(volume, w, 20);
+  const lowBits = <u64>offsetCount * w;
+  const highAt = offsetsAt + <u32>bytesFor(lowBits);
+  const highCount = <u64>offsetCount + (<u64>offsetSpan >> w);
+  if (!paddingIsZero(offsetsAt, lowBits) || !paddingIsZero(highAt, highCount)) return report(BAD_OFFSETS, offsetsAt);
+  startHigh(highAt, highCount);
+  let bucket: u64 = 0;
+  let before: u64 = 0;
+  for (let i: u32 = 0; i < offsetCount; i++) {
+    const position = nextHigh();
+    if (position == u64.MAX_VALUE) return report(BAD_OFFSETS, highAt);
+    const high = position - i;
+    const value = (high << w) | bitsAt(offsetsAt, i, w);
+    const misplaced = i == 0 ? value != 0 : value <= before;
+    if (misplaced || value > <u64>offsetSpan) return report(BAD_OFFSETS, offsetsAt);
+    fillBuckets(directory, wide, bucket, high, i);
+    bucket = high + 1;
+    before = value;
+  }
+  if (before != <u64>offsetSpan || nextHigh() != u64.MAX_VALUE) return report(BAD_OFFSETS, highAt);
+  fillBuckets(directory, wide, bucket, bucketEntries(offsetSpan, w) - 1, offsetCount);
+  return OK;
+}
+
+/** Writes the starts of the groups, `stride` bytes apart: u32 each. */
+function deriveStarts(table: u32, stride: u32): i32 {
+  store<u32>(table, 0);
+  store<u32>(table + offsetCount * stride, versionCount);
+  if (countsKind != COUNTS_CUMULATIVE) {
+    const each = countsKind == COUNTS_UNIFORM ? versionsEach : 1;
+    for (let i: u32 = 1; i < offsetCount; i++) store<u32>(table + i * stride, i * each);
+    return OK;
+  }
+  const count = offsetCount - 1;
+  if (count == 0) return OK;
+  const last = <u64>(versionCount - offsetCount);
+  const w = lowWidth(count, last + 1);
+  const lowBits = <u64>count * w;
+  const highAt = countsAt + <u32>bytesFor(lowBits);
+  const highCount = <u64>count + (last >> w);
+  if (!paddingIsZero(countsAt, lowBits) || !paddingIsZero(highAt, highCount)) return report(BAD_COUNTS, countsAt);
+  startHigh(highAt, highCount);
+  let before: u64 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const position = nextHigh();
+    if (position == u64.MAX_VALUE) return report(BAD_COUNTS, highAt);
+    const value = ((position - i) << w) | bitsAt(countsAt, i, w);
+    if (value < before || value > last) return report(BAD_COUNTS, countsAt);
+    before = value;
+    store<u32>(table + (i + 1) * stride, <u32>value + i + 1);
+  }
+  return nextHigh() == u64.MAX_VALUE ? OK : report(BAD_COUNTS, highAt);
+}
+
+/** Checks that fixed-width values ascend within each group. */
+function checkFixed(start: u32, end: u32): bool {
+  for (let i = start + 1; i < end; i++) {
+    if (bitsAt(rlsnsAt, i, width) <= bitsAt(rlsnsAt, i - 1, width)) return false;
+  }
+  return true;
+}
+
+function deriveFixed(volume: u32, directory: u32): i32 {
+  if (!paddingIsZero(rlsnsAt, <u64>versionCount * width)) return report(BAD_RLSNS, rlsnsAt);
+  if (countsKind == COUNTS_ONE) {
+    store<u8>(volume, <u8>FIXED_SINGLE, 1);
+  } else if (countsKind == COUNTS_UNIFORM) {
+    store<u8>(volume, <u8>FIXED_UNIFORM, 1);
+    for (let i: u32 = 0; i < offsetCount; i++) {
+      if (!checkFixed(i * versionsEach, (i + 1) * versionsEach)) return report(BAD_RLSNS, rlsnsAt);
+    }
+  } else {
+    store<u8>(volume, <u8>FIXED_CUMULATIVE, 1);
+    const status = deriveStarts(directory, 4);
+    if (status != OK) return status;
+    for (let i: u32 = 0; i < offsetCount; i++) {
+      const start = directory + (i << 2);
+      if (!checkFixed(load<u32>(start), load<u32>(start, 4))) return report(BAD_RLSNS, rlsnsAt);
+    }
+  }
+  return OK;
+}
+
+function deriveBytes(volume: u32, directory: u32, samples: u32): i32 {
+  store<u8>(volume, <u8>BYTES, 1);
+  store<u32>(volume, samples, 36);
+  const status = deriveStarts(directory, 8);
+  if (status != OK) return status;
+  let at = rlsnsAt;
+  let index: u32 = 0;
+  for (let i: u32 = 0; i < offsetCount; i++) {
+    const group = directory + (i << 3);
+    store<u32>(group, at - rlsnsAt, 4);
+    const end = load<u32>(group, 8);
+    let value: u64 = 0;
+    for (let first = true; index < end; first = false) {
+      if (at >= blockEnd) return report(BAD_RLSNS, at);
+      let delta = <u64>load<u8>(at++);
+      if (delta == 255) {
+        if (blockEnd - at < 4) return report(BAD_RLSNS, at);
+        delta = load<u32>(at);
+        if (delta < 255) return report(BAD_RLSNS, at);
+        at += 4;
+      }
+      value = first ? delta : value + delta + 1;
+      if (value > MAX_U32) return report(BAD_RLSNS, at);
+      if (index % SAMPLE_INTERVAL == 0) {
+        const sample = samples + ((index / SAMPLE_INTERVAL) << 3);
+        store<u32>(sample, <u32>value);
+        store<u32>(sample, at - rlsnsAt, 4);
+      }
+      index++;
+    }
+  }
+  store<u32>(directory + (offsetCount << 3), at - rlsnsAt, 4);
+  return at == blockEnd ? OK : report(BAD_RLSNS, at);
+}
+
+function deriveMerged(volume: u32, directory: u32): i32 {
+  store<u8>(volume, <u8>MERGED, 1);
+  const span = <u64>maxRlsn + 1;
+  store<u64>(volume, span, 40);
+  const wide = versionCount > 0xffff;
+  store<u8>(volume, wide ? 1 : 0, 3);
+  const last = lastKey();
+  const lowBits = <u64>versionCount * width;
+  const highAt = rlsnsAt + <u32>bytesFor(lowBits);
+  const highCount = <u64>versionCount + (last >> width);
+  if (!paddingIsZero(rlsnsAt, lowBits) || !paddingIsZero(highAt, highCount)) return report(BAD_RLSNS, rlsnsAt);
+  startHigh(highAt, highCount);
+  let bucket: u64 = 0;
+  let before: u64 = 0;
+  let groupEnd: u64 = span; // the first key of the next ordinal
+  let ordinals: u32 = 0; // groups begun
+  let largest: u64 = 0;
+  for (let i: u32 = 0; i < versionCount; i++) {
+    const position = nextHigh();
+    if (position == u64.MAX_VALUE) return report(BAD_RLSNS, highAt);
+    const high = position - i;
+    const value = (high << width) | bitsAt(rlsnsAt, i, width);
+    if ((i > 0 && value <= before) || value > last) return report(BAD_RLSNS, rlsnsAt);
+    if (i == 0) {
+      if (value >= span) return report(BAD_RLSNS, rlsnsAt);
+      ordinals = 1;
+    } else if (value >= groupEnd) {
+      groupEnd += span;
+      ordinals++;
+      if (value >= groupEnd) return report(BAD_RLSNS, rlsnsAt); // an offset without a version
+    }
+    const rlsn = value - (groupEnd - span);
+    if (rlsn > largest) largest = rlsn;
+    fillBuckets(directory, wide, bucket, high, i);
+    bucket = high + 1;
+    before = value;
+  }
+  if (nextHigh() != u64.MAX_VALUE || ordinals != offsetCount || largest != <u64>maxRlsn) {
+    return report(BAD_RLSNS, highAt);
+  }
+  fillBuckets(directory, wide, bucket, bucketEntries(last, width) - 1, versionCount);
+  return OK;
+}
+
+/** Checks every value of an index that `measure` has accepted and writes volumes and directories at `area`. A status. */
+export function derive(head: u32, indexBytes: u32, volumeCount: u32, area: u32): i32 {
+  limit = head + HEADER_BYTES + indexBytes;
+  cursor = head + HEADER_BYTES + (volumeCount << 4);
+  let directory = area + volumeCount * VOLUME_BYTES;
+  let firstLocal: u32 = 0;
+  for (let i: u32 = 0; i < volumeCount; i++) {
+    parseBlock();
+    const volume = area + i * VOLUME_BYTES;
+    memory.fill(volume, 0, VOLUME_BYTES);
+    let status = deriveOffsets(volume, directory);
+    if (status != OK) return report(status, load<u32>(RESULT) - head);
+    directory += <u32>offsetDirectoryBytes();
+    store<u32>(volume, rlsnsAt, 24);
+    store<u32>(volume, directory, 28);
+    store<u32>(volume, width, 32);
+    store<u32>(volume, versionsEach, 36);
+    store<u32>(volume, firstLocal, 48);
+    store<u32>(volume, offsetCount, 52);
+    store<u32>(volume, versionCount, 56);
+    const samples = directory + <u32>versionDirectoryBytes();
+    if (rlsnsKind == RLSNS_CONSTANT) {
+      store<u8>(volume, <u8>CONSTANT, 1);
+      store<u32>(volume, constantRlsn, 32);
+    } else if (rlsnsKind == RLSNS_FIXED) {
+      status = deriveFixed(volume, directory);
+    } else if (rlsnsKind == RLSNS_BYTES) {
+      status = deriveBytes(volume, directory, samples);
+    } else {
+      status = deriveMerged(volume, directory);
+    }
+    if (status != OK) return report(status, load<u32>(RESULT) - head);
+    directory = samples + <u32>sampleBytes();
+    firstLocal += versionCount;
+  }
+  return OK;
+}

@@ -1,0 +1,104 @@
+/**
+ * Bit streams: values of one width, packed least significant bit first, bit i of a stream being bit `i & 7` of byte
+ * `i >> 3`; and Elias-Fano sequences (Elias 1974, Fano 1971; spec/segment.md, "Elias-Fano") built of them: `width` low
+ * bits of each value packed, then the high parts as a bit string in which the set bit of element i stands at
+ * `high + i`. Widths are at most 32 bits, values at most 2^53.
+ */
+
+/** Bytes that hold `bits` bits. */
+export function bytesFor(bits: number): number {
+  return Math.ceil(bits / 8);
+}
+
+/** The `width` bits at bit `index * width` of the stream that begins at `at`. Bytes behind the end count as 0. */
+export function bitsAt(bytes: Uint8Array, at: number, index: number, width: number): number {
+  if (width === 0) return 0;
+  const bit = index * width;
+  const first = at + (bit >>> 3);
+  const shift = bit & 7;
+  const low = (bytes[first] | (bytes[first + 1] << 8) | (bytes[first + 2] << 16) | (bytes[first + 3] << 24)) >>> shift;
+  const value = shift === 0 ? low : low | (bytes[first + 4] << (32 - shift));
+  return width === 32 ? value >>> 0 : (value & ((1 << width) - 1)) >>> 0;
+}
+
+/** Adds `value` to the zeros at bit `index * width` of the stream that begins at `at`. */
+export function putBits(bytes: Uint8Array, at: number, index: number, width: number, value: number): void {
+  let bit = index * width;
+  let rest = value;
+  for (let left = width; left > 0; ) {
+    const shift = bit & 7;
+    const count = Math.min(8 - shift, left);
+    bytes[at + (bit >>> 3)] |= (rest % (1 << count)) << shift;
+    rest = Math.floor(rest / (1 << count));
+    bit += count;
+    left -= count;
+  }
+}
+
+/** Whether the bits behind `bits` bits, up to the end of their byte, are zero. */
+export function paddingIsZero(bytes: Uint8Array, at: number, bits: number): boolean {
+  const used = bits % 8;
+  return used === 0 || bytes[at + Math.floor(bits / 8)] >>> used === 0;
+}
+
+/** The shape of an Elias-Fano sequence of `count` values from 0 to `last`. */
+export interface EliasFano {
+  readonly count: number;
+  readonly last: number;
+  /** Width of the low bits: the largest w with `count * 2^w <= last + 1`, or 0. */
+  readonly width: number;
+  readonly lowBytes: number;
+  /** Length of the high bits' string. */
+  readonly highBits: number;
+  readonly byteLength: number;
+}
+
+export function eliasFano(count: number, last: number): EliasFano {
+  let width = 0;
+  while (count * 2 ** (width + 1) <= last + 1) width++;
+  const lowBytes = bytesFor(count * width);
+  const highBits = count + Math.floor(last / 2 ** width);
+  return { count, last, width, lowBytes, highBits, byteLength: lowBytes + bytesFor(highBits) };
+}
+
+/** Writes the sequence of `valueOf(0)`, `valueOf(1)` …, which never descends, into the zeros at `at`. */
+export function putEliasFano(bytes: Uint8Array, at: number, shape: EliasFano, valueOf: (i: number) => number): void {
+  const { count, width, lowBytes } = shape;
+  const scale = 2 ** width;
+  const highAt = at + lowBytes;
+  for (let i = 0; i < count; i++) {
+    const value = valueOf(i);
+    const high = Math.floor(value / scale);
+    putBits(bytes, at, i, width, value - high * scale);
+    const bit = high + i;
+    bytes[highAt + (bit >>> 3)] |= 1 << (bit & 7);
+  }
+}
+
+/**
+ * Calls `each` with every value of the sequence at `at`, in order. False where the bytes are no such sequence: set bits
+ * in the padding, or another number of elements. Whether values ascend and stay in range is for `each` to say: it
+ * returns false to stop.
+ */
+export function walkEliasFano(
+  bytes: Uint8Array,
+  at: number,
+  shape: EliasFano,
+  each: (value: number, i: number) => boolean,
+): boolean {
+  const { count, width, lowBytes, highBits } = shape;
+  const highAt = at + lowBytes;
+  if (!paddingIsZero(bytes, at, count * width) || !paddingIsZero(bytes, highAt, highBits)) return false;
+  const scale = 2 ** width;
+  const highBytes = bytesFor(highBits);
+  let i = 0;
+  for (let byteIndex = 0; byteIndex < highBytes; byteIndex++) {
+    for (let byte = bytes[highAt + byteIndex]; byte !== 0; byte &= byte - 1) {
+      if (i === count) return false;
+      const bit = byteIndex * 8 + 31 - Math.clz32(byte & -byte);
+      if (!each((bit - i) * scale + bitsAt(bytes, at, i, width), i)) return false;
+      i++;
+    }
+  }
+  return i === count;
+}

@@ -1,0 +1,138 @@
+/**
+ * Pages that are resident: verified once, then held in frames of linear memory until the arena takes one for something
+ * else. A `PlacedSegment` says where a segment's bytes lie (an object of its own, or a range of a log record) and which
+ * of its pages are resident.
+ */
+import { Corrupt } from "../core/errors.js";
+import type { SegmentId } from "../core/ids.js";
+import { PAGE_CHECKSUM_BYTES, recordPosition } from "../format/segment-header.js";
+import type { CallOptions, ObjectStore } from "../io/object-store.js";
+import type { Evictable } from "../probe/arena.js";
+import type { Core } from "../probe/core.js";
+
+export interface SegmentPlace {
+  /** The object that holds the segment. */
+  readonly key: string;
+  /** Where in the object the segment begins, in bytes. */
+  readonly start: number;
+  readonly segmentId: SegmentId;
+  readonly bodyOffset: number;
+  readonly pageSizeBytes: number;
+  readonly pageCount: number;
+}
+
+/** A place and the addresses of its resident pages. */
+export class PlacedSegment implements Evictable {
+  readonly place: SegmentPlace;
+  /** Address of each page's frame, 0 where it is not resident; made with the first page. */
+  frames: Uint32Array | undefined;
+
+  constructor(place: SegmentPlace) {
+    this.place = place;
+  }
+
+  evict(local: number): void {
+    this.frames![local] = 0;
+  }
+}
+
+export class PageFrames {
+  readonly #core: Core;
+  readonly #objects: ObjectStore;
+  /** By page size: the staging region, cut to a record. */
+  readonly #staged = new Map<number, Uint8Array>();
+
+  constructor(core: Core, objects: ObjectStore) {
+    this.#core = core;
+    this.#objects = objects;
+  }
+
+  /** The address of a resident page in the core's memory, or 0. Valid until the next allocation in the arena. */
+  resident(segment: PlacedSegment, local: number): number {
+    const address = segment.frames === undefined ? 0 : segment.frames[local];
+    if (address !== 0) this.#core.arena.touch(address);
+    return address;
+  }
+
+  /** Whether pages can be loaded without a promise. */
+  get canLoadSync(): boolean {
+    return this.#objects.sync !== undefined;
+  }
+
+  /**
+   * Reads and verifies a page in place, where the storage can (`canLoadSync`). Returns its address as `resident` does.
+   *
+   * @throws Corrupt for a damaged or missing page; what the storage throws.
+   */
+  loadSync(segment: PlacedSegment, local: number): number {
+    const { key } = segment.place;
+    const record = this.#staging(segment.place.pageSizeBytes);
+    const count = this.#objects.sync!.readRange(key, this.#position(segment, local), record);
+    this.#checkLength(segment, local, count, record.length);
+    return this.#adopt(segment, local);
+  }
+
+  /** `loadSync`, with a promise. */
+  async load(segment: PlacedSegment, local: number, options?: CallOptions): Promise<number> {
+    const length = segment.place.pageSizeBytes + PAGE_CHECKSUM_BYTES;
+    const bytes = await this.#objects.getRange(segment.place.key, this.#position(segment, local), length, options);
+    return this.put(segment, local, bytes);
+  }
+
+  /** Verifies a record that was read elsewhere, `undefined` for an object that is not there, and makes it resident. */
+  put(segment: PlacedSegment, local: number, record: Uint8Array | undefined): number {
+    const staging = this.#staging(segment.place.pageSizeBytes);
+    this.#checkLength(segment, local, record === undefined ? -1 : record.length, staging.length);
+    staging.set(record!);
+    return this.#adopt(segment, local);
+  }
+
+  #staging(pageSizeBytes: number): Uint8Array {
+    let staging = this.#staged.get(pageSizeBytes);
+    if (!staging) {
+      const { memory, stagingAddress } = this.#core;
+      staging = memory.subarray(stagingAddress, stagingAddress + pageSizeBytes + PAGE_CHECKSUM_BYTES);
+      this.#staged.set(pageSizeBytes, staging);
+    }
+    return staging;
+  }
+
+  #position({ place }: PlacedSegment, local: number): number {
+    return place.start + recordPosition(place.bodyOffset, place.pageSizeBytes, local);
+  }
+
+  #checkLength(segment: PlacedSegment, local: number, count: number, expected: number): void {
+    if (count === expected) return;
+    throw this.#corrupt(segment, local, `${expected} bytes`, count < 0 ? "no object" : `${count} bytes`);
+  }
+
+  /** Moves the staged record into a frame, once it is found intact. */
+  #adopt(segment: PlacedSegment, local: number): number {
+    const { place } = segment;
+    const { memory, stagingAddress, arena } = this.#core;
+    if (!this.#core.pageIsIntact(stagingAddress, place.pageSizeBytes, place.segmentId, local)) {
+      throw this.#corrupt(segment, local, "the page's XXH64", "another sum");
+    }
+    segment.frames ??= new Uint32Array(place.pageCount);
+    let address = segment.frames[local];
+    if (address === 0) {
+      address = arena.allocate(place.pageSizeBytes, segment, local);
+      segment.frames[local] = address;
+    }
+    memory.copyWithin(address, stagingAddress, stagingAddress + place.pageSizeBytes);
+    return address;
+  }
+
+  #corrupt(segment: PlacedSegment, local: number, expected: string, actual: string): Corrupt {
+    const { key, segmentId } = segment.place;
+    const byteOffset = this.#position(segment, local);
+    return new Corrupt(`page ${local} of segment ${segmentId} damaged`, { key, byteOffset, expected, actual });
+  }
+
+  /** Gives up every resident page of a segment. */
+  drop(segment: PlacedSegment): void {
+    if (!segment.frames) return;
+    for (const address of segment.frames) if (address !== 0) this.#core.arena.free(address);
+    segment.frames = undefined;
+  }
+}
