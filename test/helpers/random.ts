@@ -67,3 +67,9 @@ export function runSeed(name: string): number {
   console.log(`${name}: seed ${seed} (run again with SEED=${seed})`);
   return seed;
 }
+
+/** Fractions from 0 up to but not including 1. */
+export function seededRandom(seed: number): () => number {
+  const random = new Random(seed);
+  return () => random.u32() / 2 ** 32;
+}

@@ -8,12 +8,11 @@ import { InputFile } from "../../../src/sqlite/input-file.js";
 import { decodeWalHeader, Wal } from "../../../src/sqlite/wal.js";
 import { WalChecksum } from "../../../src/sqlite/wal-checksum.js";
 import type { WalFrames } from "../../../src/sqlite/wal-frames.js";
-import { Random } from "../../helpers/random.js";
+import { Random, runSeed } from "../../helpers/random.js";
 import { needs } from "../../helpers/requires.js";
 import { makeHistory, type State, statesOf, swapChecksumOrder } from "../../helpers/sqlite-history.js";
 
-const random = new Random();
-console.info(`seed ${random.seed}`);
+const random = new Random(runSeed("wal"));
 const folder = mkdtempSync(join(tmpdir(), "palimpsest-wal-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
