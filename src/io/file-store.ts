@@ -29,6 +29,7 @@ const TEMPORARY = ".tmp-";
 const STALE_MS = 24 * 60 * 60 * 1000;
 /** Without O_NONBLOCK, opening a named pipe that somebody put in the folder would wait for ever. */
 const READ_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
+const ELSEWHERE = "Commits cannot be made safe there: use a folder on another file system";
 const LINK_UNSUPPORTED = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
 
 const open = promisify(fs.open);
@@ -276,7 +277,7 @@ export class FileStore implements ObjectStore {
 
   /** A file stands where a folder should: the caller named a file as the store, or somebody replaced a folder. */
   #notFolder(key: string, cause: unknown): InvalidArgument | Corrupt {
-    if (!fs.statSync(this.#root, { throwIfNoEntry: false })?.isDirectory()) {
+    if (!isFolder(this.#root)) {
       return new InvalidArgument(`${this.#root} is not a folder. Name the folder of the store, or a new one`, {
         cause,
       });
@@ -421,6 +422,12 @@ export class FileStore implements ObjectStore {
   }
 }
 
-const ELSEWHERE = "Commits cannot be made safe there: use a folder on another file system";
+function isFolder(path: string): boolean {
+  try {
+    return fs.statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
 
 function ignore(): undefined {}
