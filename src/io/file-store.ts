@@ -44,6 +44,8 @@ export class FileStore implements ObjectStore {
   readonly #root: string;
   /** Folders that exist with a synced name, or are being made so. */
   readonly #folders = new Map<string, Promise<void>>();
+  /** Folders that could not be synced after an object got its name there. */
+  readonly #unsynced = new Set<string>();
   readonly #descriptors = new DescriptorCache(MAX_OPEN_FILES, fs.closeSync);
   #writable = false;
   #closed = false;
@@ -90,6 +92,8 @@ export class FileStore implements ObjectStore {
 
   async get(key: string, options?: CallOptions): Promise<Uint8Array | undefined> {
     const path = this.#startRead(key, options);
+    // A caller reads an object back to learn whether a write that failed was applied: it must last if we say so.
+    if (this.#unsynced.has(dirname(path))) await this.#settleFolder(dirname(path), key);
     let fd = -1;
     try {
       fd = await open(path, READ_FLAGS);
@@ -337,9 +341,18 @@ export class FileStore implements ObjectStore {
       await unlink(temporary).catch(ignore);
     }
     // Also where the key was taken: that the object exists must be as durable as a caller will take it to be.
-    await this.#syncFolder(folder).catch((error) => {
+    await this.#settleFolder(folder, key);
+  }
+
+  /** Makes the names in `folder` durable. */
+  async #settleFolder(folder: string, key: string): Promise<void> {
+    try {
+      await this.#syncFolder(folder);
+      this.#unsynced.delete(folder);
+    } catch (error) {
+      this.#unsynced.add(folder);
       throw new Unavailable(`syncing ${folder} failed: ${key} may or may not survive a power cut`, { cause: error });
-    });
+    }
   }
 
   /** Writes and syncs a file of a fresh name in `folder`; leaves nothing behind when it fails. */

@@ -152,7 +152,13 @@ describe("file store", () => {
     failing("syncFolder", "ENOSPC");
     await expect(store.putIfAbsent("c/2", text("two"))).rejects.toBeInstanceOf(Unavailable);
     await expect(store.putIfAbsent("c/1", text("two"))).rejects.toBeInstanceOf(Unavailable);
+    // Nor may it be read back before it is durable: a writer takes what it reads for committed.
+    await expect(store.get("c/2")).rejects.toBeInstanceOf(Unavailable);
     disk.beforeChange = undefined;
+    const { syncs } = store.stats;
+    expect(await store.get("c/2")).toEqual(text("two"));
+    expect(await store.get("c/1")).toEqual(text("one"));
+    expect(store.stats.syncs).toBe(syncs + 1);
     expect(await store.putIfAbsent("c/2", text("two"))).toBe("exists");
   });
 
