@@ -11,6 +11,8 @@ import type * as fs from "node:fs";
 export interface DiskCall {
   readonly name: string;
   readonly path: string;
+  /** The other path of a link or a rename: what gets the name. */
+  readonly from?: string;
 }
 
 export const disk: {
@@ -37,6 +39,8 @@ function before<F extends Call>(target: F, check: (args: unknown[]) => void): F 
 
 export function faulty(actual: typeof fs): typeof fs {
   const change = (name: string) => (args: unknown[]) => void disk.beforeChange?.({ name, path: String(args[0]) });
+  const naming = (name: string) => (args: unknown[]) =>
+    void disk.beforeChange?.({ name, path: String(args[1]), from: String(args[0]) });
   const reading = (name: string) => (args: unknown[]) => disk.beforeRead?.({ name, path: String(args[0]) });
 
   /** As an asynchronous call does: the failure comes by the promise. */
@@ -68,8 +72,8 @@ export function faulty(actual: typeof fs): typeof fs {
   const promises = {
     ...actual.promises,
     open,
-    link: promised(link, (args) => change("link")([args[1]])),
-    rename: promised(rename, (args) => change("rename")([args[1]])),
+    link: promised(link, naming("link")),
+    rename: promised(rename, naming("rename")),
     mkdir: promised(mkdir, change("mkdir")),
     unlink: promised(unlink, change("unlink")),
     readdir: promised(readdir, reading("readdir")),

@@ -1,0 +1,85 @@
+/**
+ * A volume's history that follows from the LSN alone: what commit n writes, and so what every page is at every LSN. A
+ * process that was killed and one that looks afterwards agree on it without a word.
+ */
+import type { Commit } from "../../src/store/types.js";
+import { seededRandom } from "./random.js";
+
+export const KNOWN_PAGE_SIZE = 512;
+const OFFSETS = 400;
+
+/** Commit `lsn`: mostly a few pages; now and then hundreds, a shrink, a drop, or nothing at all. */
+export function knownCommit(lsn: number): Commit & { pages: [number, Uint8Array][] } {
+  const random = seededRandom(lsn);
+  const below = (bound: number) => Math.floor(random() * bound);
+  if (lsn % 11 === 0) return { pages: [], pageCount: 50 + below(100) };
+  if (lsn % 17 === 0) return { pages: [] };
+  const offsets = new Set(Array.from({ length: lsn % 7 === 0 ? 300 : 1 + below(5) }, () => below(OFFSETS)));
+  const pages = [...offsets]
+    .sort((a, b) => a - b)
+    .map((offset): [number, Uint8Array] => [offset, knownPage(offset, lsn)]);
+  const from = below(OFFSETS);
+  return lsn % 13 === 0 ? { pages, drops: [[from, from + 20]] } : { pages };
+}
+
+/** The page that commit `lsn` writes at `offset`. */
+function knownPage(offset: number, lsn: number): Uint8Array {
+  const page = new Uint8Array(KNOWN_PAGE_SIZE);
+  const words = new Uint32Array(page.buffer);
+  for (let i = 0; i < words.length; i++) words[i] = Math.imul(lsn * 1_000_003 + offset, 2_654_435_761) + i;
+  return page;
+}
+
+/** Replays commits 1, 2, … and answers for the newest. */
+export class KnownHistory {
+  lsn = 0;
+  pageCount = 0;
+  /** The LSN that wrote each page that is there. */
+  readonly #writers = new Map<number, number>();
+
+  advance(): void {
+    const { pages, drops = [], pageCount } = knownCommit(++this.lsn);
+    for (const [from, to] of drops) this.#drop(from, to);
+    for (const [offset] of pages) this.#writers.set(offset, this.lsn);
+    const end = pages.reduce((most, [offset]) => Math.max(most, offset + 1), this.pageCount);
+    this.pageCount = pageCount ?? end;
+    this.#drop(this.pageCount, OFFSETS);
+  }
+
+  #drop(from: number, to: number): void {
+    for (const offset of this.#writers.keys()) if (offset >= from && offset < to) this.#writers.delete(offset);
+  }
+
+  page(offset: number): Uint8Array | undefined {
+    const lsn = this.#writers.get(offset);
+    return lsn === undefined ? undefined : knownPage(offset, lsn);
+  }
+}
+
+interface Reader {
+  readPage(offset: number): Promise<Uint8Array | undefined>;
+  readonly pageCount: number;
+}
+
+/**
+ * Holds LSNs 1 to `last` against what they must be, reading a few offsets at each and every one at the last.
+ *
+ * @returns What is wrong, in words; nothing where all is well.
+ */
+export async function wrongPages(last: number, open: (lsn: number) => Promise<Reader>): Promise<string[]> {
+  const known = new KnownHistory();
+  const wrong: string[] = [];
+  while (known.lsn < last) {
+    known.advance();
+    const at = await open(known.lsn);
+    if (at.pageCount !== known.pageCount) wrong.push(`LSN ${known.lsn}: ${at.pageCount} pages, not ${known.pageCount}`);
+    const step = known.lsn === last ? 1 : 37;
+    for (let offset = known.lsn % step; offset < OFFSETS; offset += step) {
+      const found = await at.readPage(offset);
+      const expected = known.page(offset);
+      const same = found && expected ? Buffer.compare(found, expected) === 0 : found === expected;
+      if (!same) wrong.push(`LSN ${known.lsn}, offset ${offset}: ${found ? "another page" : "absent"}`);
+    }
+  }
+  return wrong;
+}
