@@ -1,0 +1,149 @@
+/**
+ * A manifest: the whole state of a volume at an LSN (spec/log.md, "Manifest"). It is a small root: leaves hold the older
+ * history, so that reading the present never loads the past.
+ */
+import { ID_BYTES, SegmentId, type VolumeId } from "../core/ids.js";
+import { MAX_OFFSET, MAX_PAGE_COUNT } from "../core/numbers.js";
+import type { ByteReader, ByteWriter } from "./bytes.js";
+import { CHECKSUM_BYTES, checkFlags, decodeEnvelope, encodeEnvelope, Kind } from "./envelope.js";
+import { decodeLeafBody, encodeLeafBody, type Leaf } from "./manifest-leaf.js";
+import { MAX_META_BYTES } from "./record.js";
+
+const CLOSED = 1;
+const META = 2;
+
+/** What a manifest says of a leaf: enough to know whether a read needs it. */
+export interface LeafEntry {
+  readonly id: SegmentId;
+  /** Of the leaf's envelope. */
+  readonly checksum: Uint8Array;
+  readonly byteLength: number;
+  readonly firstRecord: number;
+  readonly recordCount: number;
+  readonly firstLsn: number;
+  readonly lsnCount: number;
+  readonly firstTime: number;
+  readonly lastTime: number;
+  /** Of the pages written; lowest > highest where there are none. */
+  readonly lowestOffset: number;
+  readonly highestOffset: number;
+  /** 2^32 - 1 where nothing is dropped. */
+  readonly lowestDrop: number;
+}
+
+export interface Manifest {
+  readonly closed: boolean;
+  /** The oldest readable LSN. */
+  readonly cutoff: number;
+  /** Records up to this one may be gone. */
+  readonly boundary: number;
+  /** Of the last LSN. */
+  readonly time: number;
+  readonly pageCount: number;
+  /** The newest that any record gave. */
+  readonly meta: Uint8Array | undefined;
+  readonly leaves: readonly LeafEntry[];
+  readonly tail: Leaf;
+}
+
+export function encodeManifest(key: string, vid: VolumeId, manifest: Manifest): Uint8Array {
+  return encodeEnvelope(Kind.manifest, key, (writer) => {
+    writer.u8((manifest.closed ? CLOSED : 0) | (manifest.meta ? META : 0));
+    writer.varint(manifest.cutoff);
+    writer.varint(manifest.boundary);
+    writer.varint(manifest.time);
+    writer.varint(manifest.pageCount);
+    if (manifest.meta) writer.blob(manifest.meta);
+    writer.varint(manifest.leaves.length);
+    for (const leaf of manifest.leaves) encodeLeafEntry(writer, leaf);
+    encodeLeafBody(writer, manifest.tail, vid);
+  });
+}
+
+function encodeLeafEntry(writer: ByteWriter, leaf: LeafEntry): void {
+  writer.raw(leaf.id.bytes);
+  writer.raw(leaf.checksum);
+  writer.varint(leaf.byteLength);
+  writer.varint(leaf.recordCount);
+  writer.varint(leaf.lsnCount);
+  writer.varint(leaf.firstTime);
+  writer.varint(leaf.lastTime - leaf.firstTime);
+  writer.varint(leaf.lowestOffset);
+  writer.varint(leaf.lowestOffset > MAX_OFFSET ? 0 : leaf.highestOffset - leaf.lowestOffset);
+  writer.varint(leaf.lowestDrop);
+}
+
+function decodeLeafEntry(reader: ByteReader, firstRecord: number, firstLsn: number): LeafEntry {
+  const id = SegmentId.fromBytes(reader.raw(ID_BYTES));
+  const checksum = reader.raw(CHECKSUM_BYTES).slice();
+  const byteLength = reader.varint();
+  const recordCount = reader.varint(Number.MAX_SAFE_INTEGER - firstRecord);
+  const lsnCount = reader.varint(Number.MAX_SAFE_INTEGER - firstLsn);
+  const firstTime = reader.varint();
+  const lastTime = firstTime + reader.varint(Number.MAX_SAFE_INTEGER - firstTime);
+  const lowestOffset = reader.varint(MAX_PAGE_COUNT);
+  const span = reader.varint(MAX_PAGE_COUNT - lowestOffset);
+  const highestOffset = lowestOffset > MAX_OFFSET ? -1 : lowestOffset + span;
+  const lowestDrop = reader.varint(MAX_PAGE_COUNT);
+  return {
+    id,
+    checksum,
+    byteLength,
+    firstRecord,
+    recordCount,
+    firstLsn,
+    lsnCount,
+    firstTime,
+    lastTime,
+    lowestOffset,
+    highestOffset,
+    lowestDrop,
+  };
+}
+
+/**
+ * @param isHead The bytes are the hint: a copy of a manifest.
+ * @returns the manifest, and the key that it was published at.
+ */
+export function decodeManifest(
+  bytes: Uint8Array,
+  key: string,
+  vid: VolumeId,
+  isHead = false,
+): { manifest: Manifest; key: string } {
+  const envelope = decodeEnvelope(bytes, key, Kind.manifest, isHead);
+  const { reader } = envelope;
+  const flags = reader.u8();
+  checkFlags(key, "manifest flags", flags, CLOSED | META);
+  const cutoff = reader.varint();
+  const boundary = reader.varint();
+  const time = reader.varint();
+  const pageCount = reader.varint(MAX_PAGE_COUNT);
+  const meta = flags & META ? reader.blob(MAX_META_BYTES).slice() : undefined;
+  const leaves: LeafEntry[] = [];
+  let record = 1;
+  let lsn = 1;
+  for (let left = reader.varint(reader.remaining); left > 0; left--) {
+    const leaf = decodeLeafEntry(reader, record, lsn);
+    leaves.push(leaf);
+    record += leaf.recordCount;
+    lsn += leaf.lsnCount;
+  }
+  const tail = decodeLeafBody(reader, vid);
+  reader.end();
+  if (tail.firstRecord !== record || tail.firstLsn !== lsn) {
+    throw reader.corrupt(
+      "gap before the tail",
+      `record ${record}, LSN ${lsn}`,
+      `record ${tail.firstRecord}, LSN ${tail.firstLsn}`,
+    );
+  }
+  const nextLsn = lsn + tail.times.length;
+  const nextRecord = record + tail.recordCount;
+  if (cutoff < 1 || cutoff > Math.max(1, nextLsn - 1)) throw reader.corrupt("cutoff", "an LSN of the log", `${cutoff}`);
+  if (boundary >= nextRecord) throw reader.corrupt("boundary", `below record ${nextRecord}`, `${boundary}`);
+  return {
+    manifest: { closed: (flags & CLOSED) !== 0, cutoff, boundary, time, pageCount, meta, leaves, tail },
+    key: envelope.key,
+  };
+}

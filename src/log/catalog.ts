@@ -1,0 +1,234 @@
+/**
+ * The catalog: which volumes there are, and their names. One sequence of records `c/<n>`, each a change; every 16th carries
+ * the whole set, and its writer copies it to the hint `c/head`, so that opening reads a hint and at most 16 records.
+ */
+import { Conflict, Corrupt, InvalidArgument, NotFound, Unavailable } from "../core/errors.js";
+import { toHex, VolumeId } from "../core/ids.js";
+import {
+  type CatalogChange,
+  type CatalogEntry,
+  decodeCatalogRecord,
+  encodeCatalogRecord,
+  MAX_NAME_BYTES,
+} from "../format/catalog.js";
+import { NONCE_BYTES } from "../format/record.js";
+import type { CallOptions, ObjectStore } from "../io/object-store.js";
+import { CATALOG_HEAD_KEY, catalogKey, numberIn } from "./keys.js";
+import { Mutex } from "./mutex.js";
+import { putOnce } from "./put-once.js";
+import { readNewest, readOnward } from "./sequence.js";
+
+const STATE_EVERY = 16;
+const MAX_ATTEMPTS = 32;
+const carriesState = (n: number) => n % STATE_EVERY === 1;
+
+const isVolumeId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+
+/** @throws InvalidArgument for what cannot name a volume. */
+export function checkName(name: string): string {
+  const problem = problemWith(name);
+  if (problem) throw new InvalidArgument(`volume name ${JSON.stringify(name)}: ${problem}`);
+  return name;
+}
+
+function problemWith(name: unknown): string | undefined {
+  if (typeof name !== "string" || name.length === 0) return "must be a text of at least one character";
+  const bytes = new TextEncoder().encode(name);
+  if (bytes.length > MAX_NAME_BYTES) return `${bytes.length} bytes of UTF-8, at most ${MAX_NAME_BYTES} are allowed`;
+  if (new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) !== name) return "holds half a surrogate pair";
+  // Cc: C0, DEL and C1. Other invisible characters are the user's business.
+  if (/\p{Cc}/u.test(name)) return "must hold no control characters";
+  if (isVolumeId(name)) return "looks like a volume id, which would hide the volume of that id";
+  return undefined;
+}
+
+export class Catalog {
+  readonly #objects: ObjectStore;
+  readonly #mutex = new Mutex();
+  #byId = new Map<string, CatalogEntry>();
+  #byName = new Map<string, CatalogEntry>();
+  #next = 1;
+
+  private constructor(objects: ObjectStore) {
+    this.#objects = objects;
+  }
+
+  static async open(objects: ObjectStore, options?: CallOptions): Promise<Catalog> {
+    const catalog = new Catalog(objects);
+    const base = (await readHead(objects, options)) ?? (await readNewestState(objects, options));
+    if (base) catalog.#adopt(base.state, base.n);
+    await catalog.refresh(options);
+    return catalog;
+  }
+
+  /** As of the last refresh. */
+  get entries(): CatalogEntry[] {
+    return [...this.#byId.values()];
+  }
+
+  /** The volume with this id, or else with this name, as of the last refresh. */
+  find(nameOrId: string | VolumeId): CatalogEntry | undefined {
+    const text = nameOrId.toString();
+    if (nameOrId instanceof VolumeId) return this.#byId.get(text);
+    return isVolumeId(text) ? this.#byId.get(text.toLowerCase()) : this.#byName.get(text);
+  }
+
+  /** Reads what was written since. */
+  refresh(options?: CallOptions): Promise<void> {
+    return this.#mutex.run(() => this.#refresh(options));
+  }
+
+  /** @throws Conflict where the name is taken. */
+  async create(name: string, pageSizeBytes: number, options?: CallOptions): Promise<CatalogEntry> {
+    const vid = VolumeId.random();
+    await this.#change(options, () => {
+      this.#checkFree(name);
+      return { kind: "create", vid, name, pageSizeBytes };
+    });
+    return this.get(vid);
+  }
+
+  /** @throws NotFound, Conflict where the new name is taken. */
+  rename(nameOrId: string | VolumeId, name: string, options?: CallOptions): Promise<void> {
+    return this.#change(options, () => {
+      const { vid, name: old } = this.get(nameOrId);
+      if (old === name) return undefined;
+      this.#checkFree(name);
+      return { kind: "rename", vid, name };
+    });
+  }
+
+  /** Takes the volume out of the catalog, whose log is closed by then; nothing to do where it is gone. */
+  drop(vid: VolumeId, options?: CallOptions): Promise<void> {
+    return this.#change(options, () => (this.#byId.has(vid.toString()) ? { kind: "drop", vid } : undefined));
+  }
+
+  /** @throws NotFound */
+  get(nameOrId: string | VolumeId): CatalogEntry {
+    const entry = this.find(nameOrId);
+    if (entry) return entry;
+    throw new NotFound(
+      `no volume ${JSON.stringify(nameOrId.toString())} in ${this.#objects.url}. List the volumes to see what is there.`,
+    );
+  }
+
+  #checkFree(name: string): void {
+    if (!this.#byName.has(name)) return;
+    throw new Conflict(`a volume named ${JSON.stringify(name)} is already in ${this.#objects.url}; take another name`, 0);
+  }
+
+  #adopt(state: readonly CatalogEntry[], n: number): void {
+    this.#byId = new Map(state.map((entry) => [entry.vid.toString(), entry]));
+    this.#byName = new Map(state.map((entry) => [entry.name, entry]));
+    this.#next = n + 1;
+  }
+
+  async #refresh(options?: CallOptions): Promise<void> {
+    for await (const { number, bytes } of readOnward(this.#objects, catalogKey, this.#next, 1, options)) {
+      this.#apply(number, bytes);
+    }
+  }
+
+  #apply(n: number, bytes: Uint8Array): void {
+    const key = catalogKey(n);
+    const { record } = decodeCatalogRecord(bytes, key);
+    const { change } = record;
+    const old = this.#byId.get(change.vid.toString());
+    const contradiction = (expected: string, actual: string) =>
+      new Corrupt("catalog record against the ones before it", { key, byteOffset: 0, expected, actual });
+    if (change.kind === "create" ? old : !old) {
+      throw contradiction(change.kind === "create" ? "a new id" : "a volume that exists", change.vid.toString());
+    }
+    if (old) this.#byName.delete(old.name);
+    if (change.kind === "drop") {
+      this.#byId.delete(change.vid.toString());
+    } else {
+      if (this.#byName.has(change.name)) throw contradiction("a free name", JSON.stringify(change.name));
+      const entry: CatalogEntry =
+        change.kind === "create"
+          ? { vid: change.vid, name: change.name, pageSizeBytes: change.pageSizeBytes, createdMs: record.timeMs }
+          : { ...old!, name: change.name };
+      this.#byId.set(entry.vid.toString(), entry);
+      this.#byName.set(entry.name, entry);
+    }
+    this.#next = n + 1;
+    if (record.state && record.state.length !== this.#byId.size) {
+      throw contradiction(`${this.#byId.size} volumes in the state`, `${record.state.length}`);
+    }
+  }
+
+  /** Publishes what `decide` says on top of the newest catalog; `undefined` changes nothing. */
+  #change(options: CallOptions | undefined, decide: () => CatalogChange | undefined): Promise<void> {
+    return this.#mutex.run(async () => {
+      await this.#refresh(options);
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        const change = decide();
+        if (!change || (await this.#put(change))) return;
+      }
+      throw new Unavailable(`the catalog of ${this.#objects.url} changed ${MAX_ATTEMPTS} times meanwhile; try again`);
+    });
+  }
+
+  /** One attempt; false where another's record took the place (it is applied then). */
+  async #put(change: CatalogChange): Promise<boolean> {
+    const n = this.#next;
+    const key = catalogKey(n);
+    const timeMs = Math.max(0, Date.now());
+    const state = carriesState(n) ? this.#stateAfter(change, timeMs) : undefined;
+    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+    const bytes = encodeCatalogRecord(key, nonce, { timeMs, change, state });
+    const outcome = await putOnce(
+      this.#objects,
+      key,
+      bytes,
+      (found) => decodeCatalogRecord(found, key).record.nonce === toHex(nonce),
+    );
+    if (outcome.status === "unknown") {
+      throw new Unavailable(
+        `${this.#objects.url} did not say whether the ${change.kind} of a volume was applied; list the volumes to see`,
+        { cause: outcome.cause },
+      );
+    }
+    this.#apply(n, outcome.status === "ours" ? bytes : outcome.bytes);
+    if (outcome.status !== "ours") return false;
+    // A hint: without it opening looks for the newest state by itself.
+    if (state) await this.#objects.put(CATALOG_HEAD_KEY, bytes).catch(() => undefined);
+    return true;
+  }
+
+  #stateAfter(change: CatalogChange, timeMs: number): CatalogEntry[] {
+    const { vid } = change;
+    if (change.kind === "create") {
+      return [...this.entries, { vid, name: change.name, pageSizeBytes: change.pageSizeBytes, createdMs: timeMs }];
+    }
+    if (change.kind === "drop") return this.entries.filter((entry) => !entry.vid.equals(vid));
+    return this.entries.map((entry) => (entry.vid.equals(vid) ? { ...entry, name: change.name } : entry));
+  }
+}
+
+type Base = { readonly state: readonly CatalogEntry[]; readonly n: number };
+
+/** The hint's state, or `undefined` where it is missing or damaged. */
+async function readHead(objects: ObjectStore, options?: CallOptions): Promise<Base | undefined> {
+  const bytes = await objects.get(CATALOG_HEAD_KEY, options);
+  if (!bytes) return undefined;
+  try {
+    const { record, key } = decodeCatalogRecord(bytes, CATALOG_HEAD_KEY, true);
+    const n = numberIn(key, catalogKey);
+    return n !== undefined && record.state ? { state: record.state, n } : undefined;
+  } catch (error) {
+    if (error instanceof Corrupt) return undefined;
+    throw error;
+  }
+}
+
+async function readNewestState(objects: ObjectStore, options?: CallOptions): Promise<Base | undefined> {
+  const numberOf = (i: number) => 1 + STATE_EVERY * i;
+  const newest = await readNewest(objects, (i) => catalogKey(numberOf(i)), 0, options);
+  if (!newest) return undefined;
+  const n = numberOf(newest.number);
+  const key = catalogKey(n);
+  const { record } = decodeCatalogRecord(newest.bytes, key);
+  if (record.state) return { state: record.state, n };
+  throw new Corrupt("catalog record", { key, byteOffset: 0, expected: "the whole state", actual: "none" });
+}
