@@ -61,13 +61,13 @@ export function eliasFano(count: number, last: number): EliasFano {
   return { count, last, width, lowBytes, highBits, byteLength: lowBytes + bytesFor(highBits) };
 }
 
-/** Writes the sequence of `valueOf(0)`, `valueOf(1)` …, which never descends, into the zeros at `at`. */
-export function putEliasFano(bytes: Uint8Array, at: number, shape: EliasFano, valueOf: (i: number) => number): void {
+/** Writes the sequence of `valueAt(0)`, `valueAt(1)` …, which never descends, into the zeros at `at`. */
+export function putEliasFano(bytes: Uint8Array, at: number, shape: EliasFano, valueAt: (i: number) => number): void {
   const { count, width, lowBytes } = shape;
   const scale = 2 ** width;
   const highAt = at + lowBytes;
   for (let i = 0; i < count; i++) {
-    const value = valueOf(i);
+    const value = valueAt(i);
     const high = Math.floor(value / scale);
     putBits(bytes, at, i, width, value - high * scale);
     const bit = high + i;

@@ -265,7 +265,9 @@ function writeBlock(writer: ByteWriter, volume: VolumeVersions, force: ForcedEnc
   const offsetsPlan = planOffsets(offsets, force.offsets);
   const rlsnsPlan = planRlsns(volume, force.rlsns);
   if (offsetsPlan.byteLength + rlsnsPlan.byteLength > MAX_SEGMENT_BYTES) {
-    throw new InvalidArgument(`volume ${volume.vid}: its index alone passes 16 MiB. Force no encoding, or use more segments.`);
+    throw new InvalidArgument(
+      `volume ${volume.vid}: its index alone passes 16 MiB. Force no encoding, or use more segments.`,
+    );
   }
   const countsKind = rlsnsPlan.countsKind;
   writer.u8(offsetsPlan.kind | (countsKind << 2) | (rlsnsPlan.kind << 4));

@@ -13,6 +13,7 @@
  * Versions are in the order of (offset, rLSN), as the pages are in the body, so that a version's rank is its local page
  * number and none is stored.
  */
+import { Corrupt } from "../core/errors.js";
 import { ID_BYTES, VolumeId } from "../core/ids.js";
 import { MAX_OFFSET, MAX_RLSN } from "../core/numbers.js";
 import { bitsAt, bytesFor, eliasFano, paddingIsZero, walkEliasFano } from "./bits.js";
@@ -82,6 +83,7 @@ export interface DecodedIndex {
 }
 
 interface Block {
+  readonly start: number;
   readonly offsetsKind: number;
   readonly countsKind: number;
   readonly rlsnsKind: number;
@@ -100,6 +102,7 @@ interface Block {
 
 /** Reads the parameters of the block at the reader's position, and skips its payloads. `undefined` for a bad one. */
 function parseBlock(reader: ByteReader): Block | undefined {
+  const start = reader.position;
   const tag = reader.u8();
   const offsetsKind = tag & 3;
   const countsKind = (tag >> 2) & 3;
@@ -148,6 +151,7 @@ function parseBlock(reader: ByteReader): Block | undefined {
   const rlsnsAt = reader.position;
   reader.raw(rlsnBytes);
   return {
+    start,
     offsetsKind,
     countsKind,
     rlsnsKind,
@@ -162,6 +166,16 @@ function parseBlock(reader: ByteReader): Block | undefined {
     rlsnsAt,
     end: reader.position,
   };
+}
+
+/** `parseBlock`, with a block that the index ends before taken as a bad one, as the core takes it. */
+function tryParseBlock(reader: ByteReader): Block | undefined {
+  try {
+    return parseBlock(reader);
+  } catch (error) {
+    if (error instanceof Corrupt) return undefined;
+    throw error;
+  }
 }
 
 function decodeOffsets(bytes: Uint8Array, block: Block): Uint32Array | undefined {
@@ -289,7 +303,11 @@ const OFFSET_ENCODINGS: readonly OffsetEncoding[] = ["run", "bitmap", "elias-fan
 
 function rlsnEncodingOf(block: Block): RlsnEncoding {
   if (block.rlsnsKind === RLSNS_FIXED) return `fixed-${block.rlsnParameter}`;
-  return block.rlsnsKind === RLSNS_CONSTANT ? "constant" : block.rlsnsKind === RLSNS_BYTES ? "byte-deltas" : "elias-fano";
+  return block.rlsnsKind === RLSNS_CONSTANT
+    ? "constant"
+    : block.rlsnsKind === RLSNS_BYTES
+      ? "byte-deltas"
+      : "elias-fano";
 }
 
 /**
@@ -311,36 +329,44 @@ export function decodeIndex(head: Uint8Array, key: string): DecodedIndex {
   const index = head.subarray(0, indexEnd);
   const reader = new ByteReader(index, key);
   reader.position = HEADER_BYTES + header.volumeCount * ID_BYTES;
-  const volumes: DecodedVolume[] = [];
-  let firstLocal = 0;
+  // The structure of all blocks first, then their values: the order in which the core finds problems, too.
+  const vids: VolumeId[] = [];
   for (let v = 0; v < header.volumeCount; v++) {
     const idAt = HEADER_BYTES + v * ID_BYTES;
     const vid = VolumeId.fromBytes(index.subarray(idAt, idAt + ID_BYTES));
-    if (v > 0 && vid.compare(volumes[v - 1].vid) <= 0) throw indexProblem(BAD_VOLUME_TABLE, idAt, key);
+    if (v > 0 && vid.compare(vids[v - 1]) <= 0) throw indexProblem(BAD_VOLUME_TABLE, idAt, key);
+    vids.push(vid);
+  }
+  let pageCount = 0;
+  const blocks = vids.map(() => {
     const start = reader.position;
-    const block = parseBlock(reader);
+    const block = tryParseBlock(reader);
     if (!block) throw indexProblem(BAD_BLOCK, start, key);
+    pageCount += block.versionCount;
+    return block;
+  });
+  if (reader.position !== indexEnd) throw indexProblem(BAD_LENGTH, reader.position, key);
+  if (pageCount !== header.pageCount) throw indexProblem(BAD_LENGTH, 36, key);
+  let firstLocal = 0;
+  const volumes = blocks.map((block, v): DecodedVolume => {
     const offsets = decodeOffsets(index, block);
     if (!offsets) throw indexProblem(BAD_OFFSETS, block.offsetsAt, key);
     const starts = decodeStarts(index, block);
     if (!starts) throw indexProblem(BAD_COUNTS, block.countsAt, key);
     const rlsns = decodeRlsns(index, block, starts);
     if (!rlsns) throw indexProblem(BAD_RLSNS, block.rlsnsAt, key);
-    volumes.push({
-      vid,
+    const before = firstLocal;
+    firstLocal += block.versionCount;
+    return {
+      vid: vids[v],
       offsets,
       starts,
       rlsns,
-      firstLocal,
+      firstLocal: before,
       offsetEncoding: OFFSET_ENCODINGS[block.offsetsKind],
       rlsnEncoding: rlsnEncodingOf(block),
-      indexBytes: ID_BYTES + block.end - start,
-    });
-    firstLocal += block.versionCount;
-    // The body's page count is the header's: never build more than it claims.
-    if (firstLocal > header.pageCount) throw indexProblem(BAD_LENGTH, 36, key);
-  }
-  if (reader.position !== indexEnd) throw indexProblem(BAD_LENGTH, reader.position, key);
-  if (firstLocal !== header.pageCount) throw indexProblem(BAD_LENGTH, 36, key);
+      indexBytes: ID_BYTES + block.end - block.start,
+    };
+  });
   return { header, volumes };
 }

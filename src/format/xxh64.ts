@@ -68,8 +68,7 @@ export function xxh64(bytes: Uint8Array, seed = 0n): bigint {
       round(4, view.getInt32(at + 16, true), view.getInt32(at + 20, true));
       round(6, view.getInt32(at + 24, true), view.getInt32(at + 28, true));
     }
-    hash =
-      (rotl(laneBig(0), 1n) + rotl(laneBig(2), 7n) + rotl(laneBig(4), 12n) + rotl(laneBig(6), 18n)) & MASK;
+    hash = (rotl(laneBig(0), 1n) + rotl(laneBig(2), 7n) + rotl(laneBig(4), 12n) + rotl(laneBig(6), 18n)) & MASK;
     for (let lane = 0; lane < 8; lane += 2) hash = ((hash ^ roundBig(0n, laneBig(lane))) * P1 + P4) & MASK;
   } else {
     hash = (seed + P5) & MASK;

@@ -80,7 +80,9 @@ export class Core {
     try {
       memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     } catch (cause) {
-      throw new NoSpace(`cannot reserve ${pages * PAGE_BYTES} bytes of memory. Open with a smaller "memory".`, { cause });
+      throw new NoSpace(`cannot reserve ${pages * PAGE_BYTES} bytes of memory. Open with a smaller "memory".`, {
+        cause,
+      });
     }
     compiled ??= new WebAssembly.Module(wasm);
     // The instance's own exports: the loader's wrap every call to count its arguments, which the core has no use for.

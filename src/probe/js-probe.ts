@@ -6,8 +6,8 @@
  * the rLSNs as they are, bisected within an offset's group.
  */
 import type { VolumeId } from "../core/ids.js";
-import { type DecodedVolume, decodeIndex } from "../format/segment-index.js";
 import type { SegmentHeader } from "../format/segment-header.js";
+import { type DecodedVolume, decodeIndex } from "../format/segment-index.js";
 import type { Probe, SegmentIndex } from "./probe.js";
 
 const RUN = 0;

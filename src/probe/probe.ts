@@ -2,8 +2,9 @@
  * The index probe: what answers "the page with the highest rLSN at or below this one" inside one segment. Two
  * implementations give the same answers: the WASM core (`wasm-probe.ts`) and a pure-TypeScript twin (`js-probe.ts`).
  */
-import type { SegmentHeader } from "../format/segment-header.js";
+
 import type { VolumeId } from "../core/ids.js";
+import type { SegmentHeader } from "../format/segment-header.js";
 
 export type ProbeKind = "wasm" | "js";
 

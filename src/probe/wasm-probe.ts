@@ -78,7 +78,7 @@ class WasmIndex implements SegmentIndex, Evictable {
   volume(vid: VolumeId): number {
     this.#core.setId(vid);
     const table = this.#headAddress + HEADER_BYTES;
-    return (this.#exports.findVolume(table, this.#areaAddress, this.header.volumeCount) >>> 0) || -1;
+    return this.#exports.findVolume(table, this.#areaAddress, this.header.volumeCount) >>> 0 || -1;
   }
 
   find(volume: number, offset: number, rlsn: number): number {

@@ -1,9 +1,8 @@
 /** Random version histories for segments, in shapes that reach every encoding. */
-import { VolumeId } from "../../src/core/ids.js";
+import { SegmentId, VolumeId } from "../../src/core/ids.js";
 import { MAX_OFFSET } from "../../src/core/numbers.js";
-import { encodeHead, type ForcedEncodings } from "../../src/format/segment-index-encode.js";
-import { SegmentId } from "../../src/core/ids.js";
 import type { OffsetEncoding, VolumeVersions } from "../../src/format/segment-index.js";
+import { encodeHead, type ForcedEncodings } from "../../src/format/segment-index-encode.js";
 import type { Random } from "./random.js";
 
 export const OFFSET_ENCODINGS: readonly OffsetEncoding[] = ["run", "bitmap", "elias-fano"];

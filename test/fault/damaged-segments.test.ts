@@ -1,0 +1,171 @@
+/**
+ * Damage to a segment is found or changes nothing: every single bit flipped, every truncation, in every encoding, in both
+ * probes. And hostile heads, whose checksum is right: both probes accept and refuse the same ones, with the same status,
+ * give the same answers, and read nothing outside the segment, whatever lies in the rest of linear memory.
+ */
+import { describe, expect, test } from "vitest";
+import { Corrupt, PalimpsestError, UnsupportedFormat } from "../../src/core/errors.js";
+import { decodeSegmentHeader, encodeSegmentHeader, HEADER_BYTES } from "../../src/format/segment-header.js";
+import type { ForcedEncodings } from "../../src/format/segment-index-encode.js";
+import { Core } from "../../src/probe/core.js";
+import { JsProbe } from "../../src/probe/js-probe.js";
+import type { SegmentIndex } from "../../src/probe/probe.js";
+import { WasmProbe } from "../../src/probe/wasm-probe.js";
+import { Segment } from "../../src/segment/segment.js";
+import { SegmentBuilder } from "../../src/segment/segment-builder.js";
+import { Random, runSeed } from "../helpers/random.js";
+import {
+  canForce,
+  headOf,
+  OFFSET_ENCODINGS,
+  RLSN_ENCODINGS,
+  randomQuery,
+  randomVersions,
+  type Shape,
+} from "../helpers/versions.js";
+
+const seed = runSeed("damaged segments");
+const PAGE_SIZE = 512;
+
+/** Small histories that between them can be forced into every encoding. */
+const shapes: Shape[] = [
+  { offsets: 5, universe: 5, rlsns: 1, versions: 1, uniform: true },
+  { offsets: 4, universe: 30, rlsns: 1, versions: 1, uniform: true },
+  { offsets: 3, universe: 40, rlsns: 200, versions: 2, uniform: true },
+  { offsets: 3, universe: 3000, rlsns: 60_000, versions: 3, uniform: false },
+  { offsets: 3, universe: 3, rlsns: 300, versions: 2, uniform: false },
+];
+
+const cases: { shape: Shape; force: ForcedEncodings; name: string }[] = [];
+for (const [i, shape] of shapes.entries()) {
+  const versions = randomVersions(new Random(seed), shape);
+  for (const offsets of OFFSET_ENCODINGS) {
+    for (const rlsns of RLSN_ENCODINGS) {
+      const force = { offsets, rlsns };
+      if (canForce(versions, force))
+        cases.push({ shape, force, name: `history ${i}: ${offsets} offsets, ${rlsns} rLSNs` });
+    }
+  }
+}
+
+test("the histories reach every encoding", () => {
+  expect(new Set(cases.map(({ force }) => force.offsets)).size).toBe(OFFSET_ENCODINGS.length);
+  expect(new Set(cases.map(({ force }) => force.rlsns)).size).toBe(RLSN_ENCODINGS.length);
+});
+
+/** Everything that a segment answers about these versions, and its pages: or the error, which must be a typed one. */
+function answers(bytes: Uint8Array, probe: "wasm" | "js", ask: (segment: Segment) => number[]): number[] | undefined {
+  try {
+    using segment = Segment.open(bytes, { probe });
+    const found = ask(segment);
+    for (let local = 0; local < segment.describe().pageCount; local++) found.push(segment.page(local)[0]);
+    return found;
+  } catch (error) {
+    if (error instanceof Corrupt || error instanceof UnsupportedFormat) return undefined;
+    throw error;
+  }
+}
+
+describe("every bit flip and every truncation", () => {
+  test.each(cases)("$name", ({ shape, force }) => {
+    const random = new Random(seed);
+    const versions = randomVersions(random, shape);
+    const { vid, offsets, starts, rlsns } = versions;
+    const builder = new SegmentBuilder({ pageSize: PAGE_SIZE, force });
+    for (const [i, offset] of offsets.entries()) {
+      for (let j = starts[i]; j < starts[i + 1]; j++) builder.add(vid, offset, rlsns[j], random.bytes(PAGE_SIZE));
+    }
+    const bytes = builder.finish();
+    const queries = Array.from({ length: 30 }, () => randomQuery(random, versions)).filter(([o]) => o < 0xffff_ffff);
+    const ask = (segment: Segment) => queries.map(([offset, rlsn]) => segment.find(vid, offset, rlsn));
+    const { bodyOffset } = decodeSegmentHeader(bytes, "test");
+    const flip = (bit: number) => {
+      bytes[bit >> 3] ^= 1 << (bit & 7);
+    };
+    // Every byte is under a checksum, so every flip is found: those of the head on opening,
+    for (const probe of ["wasm", "js"] as const) {
+      expect(answers(bytes, probe, ask)).toBeDefined();
+      for (let bit = 0; bit < bodyOffset * 8; bit++) {
+        flip(bit);
+        if (answers(bytes, probe, ask)) expect.fail(`${probe}: bit ${bit} flipped, and nothing was found`);
+        flip(bit);
+      }
+      for (let length = 0; length < bytes.length; length++) {
+        if (answers(bytes.subarray(0, length), probe, ask)) expect.fail(`${probe}: cut to ${length} bytes`);
+      }
+    }
+    // those of a page when it is asked for.
+    using segment = Segment.open(bytes);
+    for (let bit = bodyOffset * 8; bit < bytes.length * 8; bit++) {
+      const local = Math.floor(((bit >> 3) - bodyOffset) / (PAGE_SIZE + 8));
+      flip(bit);
+      try {
+        segment.page(local);
+        expect.fail(`bit ${bit} of page ${local} flipped, and nothing was found`);
+      } catch (error) {
+        if (!(error instanceof Corrupt)) throw error;
+      }
+      flip(bit);
+    }
+  });
+});
+
+/** Sets the header's lengths and checksum right again after the bytes behind it have changed. */
+function reseal(head: Uint8Array): void {
+  encodeSegmentHeader(decodeSegmentHeader(head, "fuzz"), head);
+}
+
+function outcome(open: () => SegmentIndex): SegmentIndex | string {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof PalimpsestError) return `${error.code} ${error.message.split(":")[0]}`;
+    throw error;
+  }
+}
+
+const FUZZ_ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 100_000);
+
+test(`${FUZZ_ROUNDS} hostile heads: both probes agree, and nothing outside is read`, () => {
+  const random = new Random(seed);
+  const cores = [Core.create({ memoryBytes: 4 << 20 }), Core.create({ memoryBytes: 4 << 20 })];
+  const [quiet, noisy] = cores.map((core) => new WasmProbe(core));
+  const twin = new JsProbe();
+  const heapAddress = cores[1].exports.heapAddress();
+  let accepted = 0;
+  const refused = new Set<string>();
+  for (let round = 0; round < FUZZ_ROUNDS; round++) {
+    const { shape, force } = random.pick(cases);
+    const versions = randomVersions(random, shape);
+    const head = headOf(random, [versions], canForce(versions, force) ? force : {});
+    const { indexBytes } = decodeSegmentHeader(head, "fuzz");
+    for (let edits = random.between(0, 3); edits > 0; edits--) {
+      // Mostly the block: it has the structure.
+      const at = HEADER_BYTES + (random.chance(0.95) ? 16 : 0) + random.below(indexBytes - 16);
+      if (random.chance(0.5)) head[at] ^= 1 << random.below(8);
+      else head[at] = random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)]);
+    }
+    if (random.chance(0.05)) new DataView(head.buffer).setUint32(32, random.between(1, 9), true);
+    reseal(head);
+    if (round % 500 === 0) {
+      for (let at = heapAddress; at < heapAddress + 65536 * 4; at++) cores[1].memory[at] = random.u32();
+    }
+    const [a, b, c] = [quiet, noisy, twin].map((probe) => outcome(() => probe.openIndex(head, "fuzz")));
+    if (typeof a === "string" || typeof b === "string" || typeof c === "string") {
+      if (a !== b || a !== c) expect.fail(`round ${round}: ${String(a)} | ${String(b)} | ${String(c)}`);
+      refused.add(String(a));
+      continue;
+    }
+    accepted++;
+    const volumes = [a, b, c].map((index) => index.volume(versions.vid));
+    for (let i = 0; i < 20; i++) {
+      const [offset, rlsn] = randomQuery(random, versions);
+      const found = [a, b, c].map((index, k): number => (volumes[k] < 0 ? -1 : index.find(volumes[k], offset, rlsn)));
+      if (new Set(found).size > 1) expect.fail(`round ${round}: find(${offset}, ${rlsn}) = ${found.join(", ")}`);
+    }
+    for (const index of [a, b, c]) index.close();
+  }
+  console.log(`${accepted} accepted; refused for: ${[...refused].sort().join("; ")}`);
+  expect(accepted).toBeGreaterThan(FUZZ_ROUNDS / 20);
+  expect(refused.size).toBeGreaterThanOrEqual(5);
+});
