@@ -148,4 +148,28 @@ export class WalFrames {
     }
     return frames.subarray(0, kept);
   }
+
+  /** Every page, ascending, with its frames, ascending: of each transaction that wrote it the last. */
+  *versionsByPage(): Generator<{ page: number; versions: { frame: number; transaction: number }[] }> {
+    const { values } = this.#pageNumbers;
+    const frames = new Uint32Array(this.frameCount);
+    const transactions = new Uint32Array(this.frameCount);
+    for (let transaction = 0; transaction < this.transactionCount; transaction++) {
+      for (let frame = this.firstFrame(transaction); frame < this.firstFrame(transaction + 1); frame++) {
+        frames[frame] = frame;
+        transactions[frame] = transaction;
+      }
+    }
+    frames.sort((x, y) => values[x] - values[y] || x - y);
+    for (let i = 0; i < frames.length; ) {
+      const page = values[frames[i]];
+      const versions: { frame: number; transaction: number }[] = [];
+      for (; i < frames.length && values[frames[i]] === page; i++) {
+        const version = { frame: frames[i], transaction: transactions[frames[i]] };
+        if (versions.at(-1)?.transaction === version.transaction) versions[versions.length - 1] = version;
+        else versions.push(version);
+      }
+      yield { page, versions };
+    }
+  }
 }

@@ -167,8 +167,16 @@ export class Wal {
 
   /** Reads `count` whole frames from `frame` on into the beginning of `target`. */
   async readFrames(frame: number, count: number, target: Uint8Array): Promise<void> {
-    const wanted = target.subarray(0, count * this.frameBytes);
-    if ((await this.file.read(wanted, this.framePosition(frame))) === wanted.length) return;
+    await this.#readWhole(target.subarray(0, count * this.frameBytes), this.framePosition(frame));
+  }
+
+  /** Reads the beginning of a frame's page, or all of it, into `target`. */
+  async readPage(frame: number, target: Uint8Array): Promise<void> {
+    await this.#readWhole(target, this.framePosition(frame) + FRAME_HEADER_BYTES);
+  }
+
+  async #readWhole(target: Uint8Array, position: number): Promise<void> {
+    if ((await this.file.read(target, position)) === target.length) return;
     throw new Unavailable(`WAL ${this.file.path} became shorter while it was read: import again.`);
   }
 

@@ -1,0 +1,251 @@
+/**
+ * Imports a SQLite database: the file as LSN 1, then an LSN for each transaction of its WAL; and again, what is new since.
+ * It takes no locks and writes nothing beside the store. What it reads is a consistent pair, or it fails: the file must
+ * not change while it is read, and the WAL may grow but not be started over.
+ *
+ * Going on (spec/sqlite-import.md): where the WAL still holds the frame that the last import ended with, from there. Else
+ * the place is lost, since the WAL was started over or deleted, and the pages of the file that differ from the volume's
+ * newest are one LSN; there are none where all transactions had been imported before.
+ */
+import { realpath } from "node:fs/promises";
+import { InvalidArgument } from "../core/errors.js";
+import type { PageStore } from "../store/page-store.js";
+import type { Volume } from "../store/volume.js";
+import { findBackfill } from "./backfill.js";
+import { checkWalFits } from "./check-wal.js";
+import { type DatabaseFile, filePageCount, readDatabaseFile } from "./database-file.js";
+import { FilePages } from "./file-pages.js";
+import type { ImportPlace } from "./import-place.js";
+import { defaultVolumeName, type ImportOptions, ImportTarget, pathDigest } from "./import-target.js";
+import { fileError, InputFile } from "./input-file.js";
+import { checkNoHotJournal } from "./rollback-journal.js";
+import { decodeWalHeader, WAL_HEADER_BYTES, Wal, type WalPosition } from "./wal.js";
+import { commitTransactions } from "./wal-commits.js";
+import type { WalFrames } from "./wal-frames.js";
+
+export interface ImportDatabaseOptions extends ImportOptions {
+  /** WAL transactions are committed in batches of about this many bytes. By default 16 MiB. */
+  readonly batchBytes?: number | undefined;
+}
+
+export interface ImportResult {
+  readonly volume: Volume;
+  /** The first LSN that this import made; `undefined` where there was nothing new. */
+  readonly firstLsn: number | undefined;
+  /** The volume's newest LSN. */
+  readonly lastLsn: number;
+  /** LSNs made from transactions of the WAL. */
+  readonly transactions: number;
+  /** Pages committed. */
+  readonly pages: number;
+  /** What was left out or could not be told apart, in sentences. */
+  readonly warnings: readonly string[];
+  /** Bytes of the file and of the WAL that were looked at. */
+  readonly fileBytes: number;
+  readonly walBytes: number;
+  readonly totalMs: number;
+  /** Of these, in the store's commits. */
+  readonly commitMs: number;
+}
+
+const DEFAULT_BATCH_BYTES = 16 << 20;
+
+/**
+ * @throws NotFound for no such file; InvalidArgument where it is not a whole SQLite database, its WAL is another's, or
+ *   the volume does not fit; Unavailable where it changes while it is read or has a hot journal; Conflict where another
+ *   import commits to the volume meanwhile.
+ */
+export async function importDatabase(
+  store: PageStore,
+  path: string,
+  options: ImportDatabaseOptions = {},
+): Promise<ImportResult> {
+  // SQLite, too, looks for the WAL beside the file that a symbolic link leads to.
+  const file = await InputFile.open(path, "database");
+  let walFile: InputFile | undefined;
+  try {
+    const real = await realpath(path).catch((error) => {
+      throw fileError(error, "database", path);
+    });
+    const database = await readDatabaseFile(file);
+    await checkNoHotJournal(real, database.state.sizeBytes);
+    walFile = await InputFile.openIfPresent(`${real}-wal`, "WAL");
+    const warnings: string[] = [];
+    const wal = walFile && (await openWal(walFile, warnings));
+    return await new DatabaseImport(store, database, wal, warnings, pathDigest(real), options).run();
+  } finally {
+    await walFile?.close();
+    await file.close();
+  }
+}
+
+async function openWal(file: InputFile, warnings: string[]): Promise<Wal | undefined> {
+  const bytes = new Uint8Array(WAL_HEADER_BYTES);
+  const count = await file.read(bytes, 0);
+  if (count === 0) return undefined;
+  const header = decodeWalHeader(bytes.subarray(0, count), file.path);
+  if (header !== undefined) return new Wal(file, header);
+  const { sizeBytes } = await file.state();
+  warnings.push(
+    `${file.path}: left out all of its ${sizeBytes} bytes, since it has no valid header; SQLite ignores it too.`,
+  );
+  return undefined;
+}
+
+class DatabaseImport {
+  readonly #started = performance.now();
+  readonly #store: PageStore;
+  readonly #database: DatabaseFile;
+  readonly #wal: Wal | undefined;
+  readonly #warnings: string[];
+  readonly #pathDigest: Uint8Array;
+  readonly #options: ImportDatabaseOptions;
+  #pages = 0;
+  #walBytes = 0;
+
+  constructor(
+    store: PageStore,
+    database: DatabaseFile,
+    wal: Wal | undefined,
+    warnings: string[],
+    digest: Uint8Array,
+    options: ImportDatabaseOptions,
+  ) {
+    this.#store = store;
+    this.#database = database;
+    this.#wal = wal;
+    this.#warnings = warnings;
+    this.#pathDigest = digest;
+    this.#options = options;
+  }
+
+  async run(): Promise<ImportResult> {
+    const name = this.#options.name ?? defaultVolumeName(this.#database.file.path);
+    const target = await ImportTarget.find(this.#store, name, this.#pageSize(), "database", this.#options.signal);
+    const before = target.lsn;
+    const place = target.place?.wal && (await this.#held(target.place.wal));
+    const frames = await this.#scan(place);
+    const done = place === undefined ? await this.#commitFile(target, frames) : 0;
+    const transactions = (frames?.transactionCount ?? 0) - done;
+    if (frames !== undefined && this.#wal !== undefined && transactions > 0) {
+      this.#pages += await commitTransactions(target, this.#wal, frames, done, {
+        batchBytes: this.#options.batchBytes ?? DEFAULT_BATCH_BYTES,
+        placeAt: (position, lsn) => this.#placeAt(position, lsn),
+        signal: this.#options.signal,
+        onBytes: (doneBytes, totalBytes) =>
+          this.#options.onProgress?.({ phase: "transactions", doneBytes, totalBytes }),
+      });
+    }
+    return {
+      volume: target.volume,
+      firstLsn: target.lsn > before ? before + 1 : undefined,
+      lastLsn: target.lsn,
+      transactions,
+      pages: this.#pages,
+      warnings: this.#warnings,
+      fileBytes: place === undefined ? this.#database.state.sizeBytes : 0,
+      walBytes: this.#walBytes,
+      totalMs: performance.now() - this.#started,
+      commitMs: target.commitMs,
+    };
+  }
+
+  #pageSize(): number {
+    const { file, header } = this.#database;
+    const wal = this.#wal;
+    if (header !== undefined && wal !== undefined && header.pageSize !== wal.header.pageSize) {
+      throw new InvalidArgument(
+        `WAL ${wal.file.path} has pages of ${wal.header.pageSize} bytes, ${file.path} of ${header.pageSize}: it is the ` +
+          "WAL of another database. Put the right one beside it, or none.",
+      );
+    }
+    const pageSize = header?.pageSize ?? wal?.header.pageSize;
+    if (pageSize === undefined) throw new InvalidArgument(`${file.path} is empty: there is no database in it yet.`);
+    return pageSize;
+  }
+
+  /** The place of the last import, where the WAL still holds it. */
+  async #held(place: WalPosition & { salt1: number; salt2: number }): Promise<WalPosition | undefined> {
+    const wal = this.#wal;
+    if (wal === undefined || wal.header.salt1 !== place.salt1 || wal.header.salt2 !== place.salt2) return undefined;
+    return (await wal.holds(place)) ? place : undefined;
+  }
+
+  async #scan(place: WalPosition | undefined): Promise<WalFrames | undefined> {
+    const wal = this.#wal;
+    if (wal === undefined) return undefined;
+    const from = place ?? wal.start;
+    const totalBytes = (await wal.file.state()).sizeBytes - wal.framePosition(from.frame);
+    const frames = await wal.scan(from, {
+      signal: this.#options.signal,
+      onBytes: (bytes) => {
+        this.#walBytes += bytes;
+        this.#options.onProgress?.({ phase: "scan", doneBytes: this.#walBytes, totalBytes });
+      },
+    });
+    const end = wal.framePosition(from.frame + frames.frameCount);
+    const behind = (await wal.file.state()).sizeBytes - end;
+    const leftOut = `${wal.file.path}: left out ${behind} bytes behind byte ${end}, where the last whole transaction ends`;
+    if (frames.ended === "damaged") this.#warnings.push(`${leftOut}: the next frame is damaged, or was rolled back.`);
+    else if (frames.ended === "cut short") this.#warnings.push(`${leftOut}: the last frame is cut short.`);
+    else if (frames.uncommittedCount > 0) {
+      this.#warnings.push(
+        `${wal.file.path}: left out ${frames.uncommittedCount * wal.frameBytes} bytes behind byte ${end}: a transaction ` +
+          "that has not committed.",
+      );
+    }
+    return frames;
+  }
+
+  /** Commits the file as it is, or what differs. Returns how many of the WAL's transactions are in it. */
+  async #commitFile(target: ImportTarget, frames: WalFrames | undefined): Promise<number> {
+    const database = this.#database;
+    const wal = this.#wal;
+    let done = 0;
+    let overlay: { wal: Wal; frames: WalFrames; newest: Uint32Array } | undefined;
+    if (wal !== undefined && frames !== undefined && frames.transactionCount > 0) {
+      const { transactionCount, untouched } = await findBackfill(database, wal, frames);
+      done = transactionCount;
+      await checkWalFits(database, wal, frames, untouched);
+      if (done > 0) overlay = { wal, frames, newest: frames.newestFrames(0, done) };
+    }
+    const inFile = filePageCount(database, target.pageSize);
+    if (done === 0 && database.header?.pageCount !== undefined && database.header.pageCount > inFile) {
+      throw new InvalidArgument(
+        `${database.file.path} is cut short: its header counts ${database.header.pageCount} pages, the file has ${inFile}. ` +
+          "Copy it again.",
+      );
+    }
+    const pageCount = done > 0 ? frames!.pageCount(done - 1) : inFile;
+    const pages = new FilePages(database.file, database.state, target.pageSize, pageCount, overlay);
+    const position = frames?.positionAfter(done - 1);
+    const changed = await target.commitImage(pages, (lsn) => this.#placeAt(position, lsn), this.#options);
+    this.#pages += Math.max(0, changed);
+    this.#warnLost(target, done, changed);
+    return done;
+  }
+
+  #warnLost(target: ImportTarget, done: number, changed: number): void {
+    const { path } = this.#database.file;
+    if (changed < 0) return;
+    if (target.place !== undefined) {
+      const known = Buffer.compare(target.place.pathDigest, this.#pathDigest) === 0;
+      this.#warnings.push(
+        `${path}: the WAL was started over since the last import, so LSN ${target.lsn} holds every change until then at ` +
+          `once (${changed} pages).${known ? "" : ` Volume ${target.name} was last imported from another path: if that was another database, import this one under a name of its own.`}`,
+      );
+    }
+    if (done > 0) {
+      this.#warnings.push(
+        `${path}: a checkpoint had copied ${done} transactions of the WAL into the file; LSN ${target.lsn} is the state ` +
+          "after them. To keep every transaction, import before checkpoints (PRAGMA wal_autocheckpoint=0).",
+      );
+    }
+  }
+
+  #placeAt(position: WalPosition | undefined, lsn: number): ImportPlace {
+    const header = this.#wal?.header;
+    const wal = header && position && { ...position, salt1: header.salt1, salt2: header.salt2 };
+    return { kind: "database", lsn, pathDigest: this.#pathDigest, wal, lengths: [] };
+  }
+}
