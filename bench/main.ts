@@ -1,0 +1,67 @@
+/**
+ * `npm run bench -- <suite> [--quick] [--json FILE]`: measures, prints a table, and keeps the rows as JSON.
+ * Rows are `{ suite, workload, implementation, metric, value, unit }`.
+ */
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import type { Row, Suite } from "./measure.js";
+import { probe } from "./suites/probe.js";
+
+const suites: readonly Suite[] = [probe];
+
+const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
+
+${suites.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join("\n")}
+
+  --quick      few rounds and small data: shows that it runs, not how fast
+  --json FILE  also writes the rows there
+`;
+
+function wrongUsage(message: string): never {
+  console.error(`${message}\n\n${usage}`);
+  process.exit(2);
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { quick: { type: "boolean" }, json: { type: "string" }, help: { type: "boolean" } },
+    });
+  } catch (error) {
+    return wrongUsage((error as Error).message);
+  }
+}
+
+/** One line for each workload: an implementation's figures side by side. */
+function print(rows: readonly Row[]): void {
+  const workloads = [...new Set(rows.map((row) => row.workload))];
+  for (const workload of workloads) {
+    console.log(`\n${workload}`);
+    const of = rows.filter((row) => row.workload === workload);
+    for (const implementation of new Set(of.map((row) => row.implementation))) {
+      const figures = of
+        .filter((row) => row.implementation === implementation)
+        .map(({ metric, value, unit }) => `${metric} ${Number(value.toPrecision(3))} ${unit}`);
+      console.log(`  ${implementation.padEnd(24)}${figures.join("   ")}`);
+    }
+  }
+}
+
+const { values, positionals } = parse();
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+if (positionals.length !== 1) wrongUsage("name one suite");
+const suite = suites.find(({ name }) => name === positionals[0]);
+if (!suite) wrongUsage(`no suite "${positionals[0]}"`);
+const quick = values.quick === true;
+const rows: Row[] = [];
+console.log(
+  `${suite.name}: Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}${quick ? ", quick" : ""}`,
+);
+await suite.run({ quick, rounds: quick ? 3 : 15 }, (row) => rows.push(row));
+print(rows);
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
