@@ -114,7 +114,10 @@ export class Catalog {
 
   #checkFree(name: string): void {
     if (!this.#byName.has(name)) return;
-    throw new Conflict(`a volume named ${JSON.stringify(name)} is already in ${this.#objects.url}; take another name`, 0);
+    throw new Conflict(
+      `a volume named ${JSON.stringify(name)} is already in ${this.#objects.url}; take another name`,
+      0,
+    );
   }
 
   #adopt(state: readonly CatalogEntry[], n: number): void {

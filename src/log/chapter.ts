@@ -143,4 +143,3 @@ export function chapterIndexOf(chapters: readonly { readonly firstLsn: number }[
   }
   return low;
 }
-

@@ -15,10 +15,7 @@ const TRIES = 3;
 
 /** These say that nothing was written, once the key was read and found absent. */
 const isRefusal = (error: unknown) =>
-  error instanceof NoSpace ||
-  error instanceof ReadOnly ||
-  error instanceof Closed ||
-  error instanceof InvalidArgument;
+  error instanceof NoSpace || error instanceof ReadOnly || error instanceof Closed || error instanceof InvalidArgument;
 
 /**
  * Takes no signal: from the moment the bytes are on their way, the attempt ends by its outcome.

@@ -6,8 +6,8 @@
 import { Corrupt, InvalidArgument, NotFound, OutcomeUnknown } from "../core/errors.js";
 import { compareBytes, SegmentId, toHex, type VolumeId } from "../core/ids.js";
 import { checksumIn } from "../format/envelope.js";
-import { decodeLeaf, encodeLeaf, type Leaf } from "../format/manifest-leaf.js";
 import { decodeManifest, encodeManifest, type LeafEntry, type Manifest } from "../format/manifest.js";
+import { decodeLeaf, encodeLeaf, type Leaf } from "../format/manifest-leaf.js";
 import { decodeRecord, encodeRecord, type LogRecord, NONCE_BYTES } from "../format/record.js";
 import type { Range } from "../format/record-range.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";

@@ -1,0 +1,220 @@
+/**
+ * Reads the pages of one volume: finds where a page lies, has it resident, hands its address in the core's memory to
+ * whoever copies it out. An address is good until the next allocation, so no one keeps it across an `await`.
+ */
+import { NoSpace, NotFound, NotResident, Truncated } from "../core/errors.js";
+import { toLsn, toOffset } from "../core/numbers.js";
+import { PAGE_CHECKSUM_BYTES, recordPosition } from "../format/segment-header.js";
+import type { CallOptions, ObjectStore } from "../io/object-store.js";
+import type { VolumeLog } from "../log/volume-log.js";
+import type { PageFrames, PlacedSegment } from "../segment/page-frames.js";
+import { ABSENT, NEEDS_LOAD, type Resolver } from "./resolver.js";
+
+/** How often one read loads something before it gives up: each load may evict what another just loaded. */
+const MAX_LOADS = 10_000;
+/** One request reads at most so many bytes of pages that lie side by side. */
+const RUN_BYTES = 1 << 20;
+/** Requests under way at once for one call. */
+const PARALLEL_RUNS = 8;
+
+export class PageReader {
+  readonly #log: VolumeLog;
+  readonly #resolver: Resolver;
+  readonly #frames: PageFrames;
+  readonly #objects: ObjectStore;
+
+  constructor(log: VolumeLog, resolver: Resolver, frames: PageFrames, objects: ObjectStore) {
+    this.#log = log;
+    this.#resolver = resolver;
+    this.#frames = frames;
+    this.#objects = objects;
+  }
+
+  /**
+   * The address of the page, 0 where there is none.
+   *
+   * @throws NotResident where it would take I/O that the storage cannot do in place.
+   */
+  addressSync(offset: number, lsn: number): number {
+    toOffset(offset);
+    this.#checkLsn(toLsn(lsn));
+    for (let loads = 0; loads < MAX_LOADS; loads++) {
+      const found = this.#resolver.find(offset, lsn);
+      if (found === ABSENT) return 0;
+      if (found === NEEDS_LOAD) {
+        if (!this.#resolver.need!.loadSync()) throw this.#notResident(offset, lsn);
+        continue;
+      }
+      const { place, local } = this.#resolver;
+      const address = this.#frames.resident(place, local);
+      if (address !== 0) return address;
+      if (!this.#frames.canLoadSync) throw this.#notResident(offset, lsn);
+      return this.#frames.loadSync(place, local);
+    }
+    throw this.#thrashing();
+  }
+
+  /** Calls `use` with the address of the page, at once when it is resident; `undefined` where there is no page. */
+  async withAddress<T>(
+    offset: number,
+    lsn: number,
+    use: (address: number) => T,
+    options?: CallOptions,
+  ): Promise<T | undefined> {
+    toOffset(offset);
+    await this.reach(lsn, options);
+    for (let loads = 0; loads < MAX_LOADS; loads++) {
+      const found = this.#resolver.find(offset, lsn);
+      if (found === ABSENT) return undefined;
+      if (found === NEEDS_LOAD) {
+        await this.#resolver.need!.load(options);
+        continue;
+      }
+      const { place, local } = this.#resolver;
+      const address = this.#frames.resident(place, local);
+      if (address !== 0) return use(address);
+      await this.#frames.load(place, local, options);
+    }
+    throw this.#thrashing();
+  }
+
+  /** The LSN that wrote what a reader at `lsn` sees, `undefined` where that is nothing. */
+  async versionLsn(offset: number, lsn: number, options?: CallOptions): Promise<number | undefined> {
+    toOffset(offset);
+    await this.reach(lsn, options);
+    for (let loads = 0; loads < MAX_LOADS; loads++) {
+      const found = this.#resolver.find(offset, lsn);
+      if (found !== NEEDS_LOAD) return found === ABSENT ? undefined : found;
+      await this.#resolver.need!.load(options);
+    }
+    throw this.#thrashing();
+  }
+
+  /**
+   * Calls `use` with each offset's position in `offsets` and its page's address, in any order; not for absent pages.
+   * Pages that lie side by side are read with one request.
+   */
+  async withAddresses(
+    offsets: ArrayLike<number>,
+    lsn: number,
+    use: (i: number, address: number) => void,
+    options?: CallOptions,
+  ): Promise<void> {
+    for (let i = 0; i < offsets.length; i++) toOffset(offsets[i]);
+    await this.reach(lsn, options);
+    let left = Array.from({ length: offsets.length }, (_, i) => i);
+    for (let rounds = 0; left.length > 0; rounds++) {
+      if (rounds === MAX_LOADS) throw this.#thrashing();
+      left = await this.#round(offsets, lsn, left, use, options);
+    }
+  }
+
+  /** Serves what it can; gives back the positions to ask again for, when something that was missing was loaded. */
+  async #round(
+    offsets: ArrayLike<number>,
+    lsn: number,
+    positions: readonly number[],
+    use: (i: number, address: number) => void,
+    options?: CallOptions,
+  ): Promise<number[]> {
+    const missing: MissingPage[] = [];
+    for (let at = 0; at < positions.length; at++) {
+      const i = positions[at];
+      const found = this.#resolver.find(offsets[i], lsn);
+      if (found === ABSENT) continue;
+      if (found === NEEDS_LOAD) {
+        await this.#resolver.need!.load(options);
+        return [...missing.map((page) => page.i), ...positions.slice(at)];
+      }
+      const { place, local } = this.#resolver;
+      const address = this.#frames.resident(place, local);
+      if (address !== 0) use(i, address);
+      else missing.push({ i, place, local });
+    }
+    const runs = runsOf(missing);
+    for (let at = 0; at < runs.length; at += PARALLEL_RUNS) {
+      await Promise.all(runs.slice(at, at + PARALLEL_RUNS).map((run) => this.#readRun(run, use, options)));
+    }
+    return [];
+  }
+
+  async #readRun(
+    run: readonly MissingPage[],
+    use: (i: number, address: number) => void,
+    options?: CallOptions,
+  ): Promise<void> {
+    const [{ place: segment, local: first }] = run;
+    const { key, start, bodyOffset, pageSizeBytes } = segment.place;
+    const recordBytes = pageSizeBytes + PAGE_CHECKSUM_BYTES;
+    const from = start + recordPosition(bodyOffset, pageSizeBytes, first);
+    const length = (run[run.length - 1].local - first + 1) * recordBytes;
+    const bytes = await this.#objects.getRange(key, from, length, options);
+    for (const { i, local } of run) {
+      const at = (local - first) * recordBytes;
+      use(i, this.#frames.put(segment, local, bytes?.subarray(at, at + recordBytes)));
+    }
+  }
+
+  /**
+   * Makes sure that `lsn` can be read, looking once for commits that are new.
+   *
+   * @throws InvalidArgument, NotFound beyond the last LSN, Truncated.
+   */
+  async reach(lsn: number, options?: CallOptions): Promise<void> {
+    if (toLsn(lsn) > this.#log.lsn) await this.#log.refresh(options);
+    this.#checkLsn(lsn);
+  }
+
+  #checkLsn(lsn: number): void {
+    const { vid, lsn: last, cutoff } = this.#log;
+    if (lsn > last) {
+      const newest = last === 0 ? "it has no commit yet" : `its last is ${last}`;
+      throw new NotFound(`volume ${vid} has no LSN ${lsn}: ${newest}`);
+    }
+    if (lsn < cutoff) {
+      throw new Truncated(`LSN ${lsn} of volume ${vid} was forgotten; the oldest readable is ${cutoff}`, cutoff);
+    }
+  }
+
+  #notResident(offset: number, lsn: number): NotResident {
+    return new NotResident(
+      `page ${offset} of volume ${this.#log.vid} at LSN ${lsn} is not in memory, and ${this.#objects.url} ` +
+        "cannot be read in place. Read it with the asynchronous call first.",
+    );
+  }
+
+  #thrashing(): NoSpace {
+    return new NoSpace(
+      `what a read of volume ${this.#log.vid} needs does not fit in memory together with the other reads. ` +
+        `Open the store with a larger "memory".`,
+    );
+  }
+}
+
+interface MissingPage {
+  readonly i: number;
+  readonly place: PlacedSegment;
+  readonly local: number;
+}
+
+/** Groups pages that lie side by side in a segment, in the order of their places. */
+function runsOf(pages: MissingPage[]): MissingPage[][] {
+  const bySegment = new Map<PlacedSegment, MissingPage[]>();
+  for (const page of pages) {
+    const others = bySegment.get(page.place);
+    if (others) others.push(page);
+    else bySegment.set(page.place, [page]);
+  }
+  const runs: MissingPage[][] = [];
+  for (const [segment, group] of bySegment) {
+    group.sort((a, b) => a.local - b.local);
+    const maxPages = Math.max(1, Math.floor(RUN_BYTES / (segment.place.pageSizeBytes + PAGE_CHECKSUM_BYTES)));
+    let run: MissingPage[] = [];
+    for (const page of group) {
+      const last = run[run.length - 1];
+      if (!last || page.local > last.local + 1 || page.local - run[0].local >= maxPages) runs.push((run = []));
+      run.push(page);
+    }
+  }
+  return runs;
+}

@@ -1,0 +1,64 @@
+/** What a store's volumes share. */
+import { Closed, Conflict, InvalidArgument } from "../core/errors.js";
+import type { Sha256 } from "../core/sha256.js";
+import type { CallOptions, ObjectStore } from "../io/object-store.js";
+import type { Core } from "../probe/core.js";
+import type { Probe } from "../probe/probe.js";
+import type { PageFrames } from "../segment/page-frames.js";
+import { PageSlabs } from "./page-slabs.js";
+
+export class StoreContext {
+  readonly objects: ObjectStore;
+  readonly core: Core;
+  readonly probe: Probe;
+  readonly frames: PageFrames;
+  readonly sha256: Sha256;
+  readonly slabs = new PageSlabs();
+  isClosed = false;
+  #writable: Promise<void> | undefined;
+
+  constructor(parts: Pick<StoreContext, "objects" | "core" | "probe" | "frames" | "sha256">) {
+    this.objects = parts.objects;
+    this.core = parts.core;
+    this.probe = parts.probe;
+    this.frames = parts.frames;
+    this.sha256 = parts.sha256;
+  }
+
+  /** @throws Closed */
+  checkOpen(): void {
+    if (this.isClosed) throw new Closed(`the store ${this.objects.url} was closed; open it again`);
+  }
+
+  /**
+   * Before the first write: that the storage takes writes and honours put-if-absent.
+   *
+   * @throws ReadOnly, Unavailable
+   */
+  async checkWritable(options?: CallOptions): Promise<void> {
+    this.checkOpen();
+    if (!this.#writable) {
+      const check = this.objects.checkWritable(options);
+      this.#writable = check;
+      // What failed once may pass the next time.
+      check.catch(() => {
+        this.#writable = undefined;
+      });
+    }
+    await this.#writable;
+  }
+}
+
+/** @throws InvalidArgument for what cannot be an `expectedLsn`. */
+export function checkExpectedLsn(lsn: number | undefined): void {
+  if (lsn === undefined || (Number.isSafeInteger(lsn) && lsn >= 0)) return;
+  throw new InvalidArgument(`expectedLsn ${String(lsn)}: must be an LSN, or 0 for a volume without commits`);
+}
+
+export function conflict(volume: string, expected: number | undefined, winningLsn: number): Conflict {
+  const message =
+    expected === undefined
+      ? `volume ${volume} was committed to by others again and again; its last LSN is ${winningLsn}. Try again.`
+      : `volume ${volume} is at LSN ${winningLsn}, not at ${expected}: read what changed and commit on top of it`;
+  return new Conflict(message, winningLsn);
+}

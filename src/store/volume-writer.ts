@@ -1,0 +1,100 @@
+/** Commits to one volume: makes a draft, and puts it on top of the newest LSN until it wins or must not. */
+import { Corrupt, InvalidArgument, throwIfAborted } from "../core/errors.js";
+import type { CallOptions } from "../io/object-store.js";
+import { placeOf, segmentKey } from "../log/keys.js";
+import type { VolumeLog } from "../log/volume-log.js";
+import { checkMeta, type Draft, type DraftLsn, draftLsn, encodeDraft } from "./commit-draft.js";
+import { type DraftSegment, SegmentWriter, type SegmentWriterContext } from "./segment-writer.js";
+import { checkExpectedLsn, conflict } from "./store-context.js";
+import type { Commit, CommitOptions } from "./types.js";
+
+const MAX_ATTEMPTS = 32;
+
+/** The first and last LSN of a record. */
+export interface LsnRange {
+  readonly firstLsn: number;
+  readonly lastLsn: number;
+}
+
+export class VolumeWriter {
+  readonly #log: VolumeLog;
+  readonly #context: SegmentWriterContext;
+
+  constructor(log: VolumeLog, context: SegmentWriterContext) {
+    this.#log = log;
+    this.#context = context;
+  }
+
+  /** All of `commits` as one record. */
+  async commit(
+    commits: Iterable<Commit> | AsyncIterable<Commit>,
+    { expectedLsn, signal }: CommitOptions,
+  ): Promise<LsnRange> {
+    throwIfAborted(signal, "the commit");
+    await this.expect(expectedLsn, { signal });
+    const draft = await this.#draft(commits, { signal });
+    return await this.append(draft, expectedLsn, { signal });
+  }
+
+  /** Refuses a commit that cannot succeed before any of its pages is written. */
+  async expect(expectedLsn: number | undefined, options: CallOptions): Promise<void> {
+    checkExpectedLsn(expectedLsn);
+    const log = this.#log;
+    if (expectedLsn !== undefined && expectedLsn > log.lsn) await log.refresh(options);
+    log.checkOpen();
+    if (expectedLsn !== undefined && expectedLsn !== log.lsn) throw conflict(`${log.vid}`, expectedLsn, log.lsn);
+  }
+
+  async #draft(commits: Iterable<Commit> | AsyncIterable<Commit>, options: CallOptions): Promise<Draft> {
+    const writer = new SegmentWriter(this.#context, this.#log.nextRecord, options);
+    const lsns: DraftLsn[] = [];
+    let meta: Uint8Array | undefined;
+    try {
+      for await (const commit of commits) {
+        lsns.push(await draftLsn(commit, writer, options));
+        meta = commit.meta ?? meta;
+      }
+    } finally {
+      await writer.finish();
+    }
+    if (lsns.length === 0) throw new InvalidArgument("a batch holds at least one commit");
+    checkMeta(meta);
+    return { lsns, segments: writer.segments, meta };
+  }
+
+  /** Puts the draft's record, again on top of the winner where that is allowed. */
+  async append(draft: Draft, expectedLsn: number | undefined, options: CallOptions): Promise<LsnRange> {
+    const log = this.#log;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      throwIfAborted(options.signal, "the commit");
+      let lastLsn = 0;
+      const outcome = await log.append((record, key, nonce) => {
+        lastLsn = log.lsn + draft.lsns.length;
+        return encodeDraft(draft, log, record, key, nonce);
+      });
+      if (outcome === "committed") return { firstLsn: lastLsn - draft.lsns.length + 1, lastLsn };
+      // A fence takes no LSN: the expectation may still hold.
+      if (expectedLsn !== undefined && log.lsn !== expectedLsn) throw conflict(`${log.vid}`, expectedLsn, log.lsn);
+      for (const segment of draft.segments) if (!segment.attached) await this.#moveSegment(segment, options);
+    }
+    throw conflict(`${log.vid}`, expectedLsn, log.lsn);
+  }
+
+  /** A segment lies under the key of the record that introduces it: a lost race means writing it again under another. */
+  async #moveSegment(segment: DraftSegment, options: CallOptions): Promise<void> {
+    const { objects, vid } = this.#context;
+    const { key } = placeOf(vid, segment.segmentId, segment.location!);
+    const bytes = await objects.get(key, options);
+    if (!bytes) {
+      throw new Corrupt("segment of a commit under way", {
+        key,
+        byteOffset: 0,
+        expected: "the object",
+        actual: "none",
+      });
+    }
+    const record = this.#log.nextRecord;
+    await objects.putIfAbsent(segmentKey(vid, record, segment.segmentId), bytes, options);
+    segment.location = { kind: "object", vid, record };
+  }
+}

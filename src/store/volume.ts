@@ -1,0 +1,287 @@
+/** A volume of an open store: commits to it, reads of it, its log. Made by `PageStore`. */
+import { type Attempt, Closed, InvalidArgument, NotFound } from "../core/errors.js";
+import { fromHex, type VolumeId } from "../core/ids.js";
+import { toLsn } from "../core/numbers.js";
+import type { CatalogEntry } from "../format/catalog.js";
+import { NONCE_BYTES } from "../format/record.js";
+import { lastLsnOf } from "../format/record-range.js";
+import { Mutex } from "../log/mutex.js";
+import type { VolumeLog } from "../log/volume-log.js";
+import { PageReader } from "./page-reader.js";
+import { Resolver } from "./resolver.js";
+import { Snapshot } from "./snapshot.js";
+import type { StoreContext } from "./store-context.js";
+import type { AttemptOutcome, CallOptions, Commit, CommitInfo, CommitOptions } from "./types.js";
+import { VolumeHistory } from "./volume-history.js";
+import { VolumeWriter } from "./volume-writer.js";
+
+/** A manifest is published when so many records are in none: opening reads at most about that many. */
+const RECORDS_PER_MANIFEST = 64;
+/** On closing, fewer records than this are left for the next opening to read. */
+const RECORDS_LEFT_AT_CLOSE = 16;
+
+export class Volume {
+  readonly id: VolumeId;
+  readonly pageSize: number;
+  /** As of when the volume was opened. */
+  readonly name: string;
+  readonly #store: StoreContext;
+  readonly #log: VolumeLog;
+  readonly #resolver: Resolver;
+  readonly #reader: PageReader;
+  readonly #writer: VolumeWriter;
+  readonly #history: VolumeHistory;
+  readonly #mutex = new Mutex();
+  #hasCommitted = false;
+  #manifestFailures = 0;
+
+  /** Use `PageStore.volume` or `PageStore.createVolume`. */
+  constructor(entry: CatalogEntry, log: VolumeLog, store: StoreContext) {
+    const { vid, pageSizeBytes } = entry;
+    const { objects, probe, core, frames, sha256 } = store;
+    const context = { vid, pageSizeBytes, objects, probe, core, sha256 };
+    this.id = vid;
+    this.pageSize = pageSizeBytes;
+    this.name = entry.name;
+    this.#store = store;
+    this.#log = log;
+    this.#resolver = new Resolver(log, context);
+    this.#reader = new PageReader(log, this.#resolver, frames, objects);
+    this.#writer = new VolumeWriter(log, context);
+    this.#history = new VolumeHistory(log, context);
+  }
+
+  /** Whether it was opened by that store. */
+  isOf(store: StoreContext): boolean {
+    return this.#store === store;
+  }
+
+  /** Manifests that could not be published so far; each is tried again with a later commit. */
+  get manifestFailures(): number {
+    return this.#manifestFailures;
+  }
+
+  /**
+   * Commits one transaction, atomically and durably: it takes the next LSN, or nothing of it is ever visible.
+   *
+   * @throws Conflict where `expectedLsn` is not the newest LSN (`winningLsn` is), OutcomeUnknown where the storage did not
+   *   say what became of it, InvalidArgument, NotFound for a dropped volume, ReadOnly, NoSpace, Aborted.
+   */
+  async commit(commit: Commit & CommitOptions): Promise<Snapshot> {
+    return this.#commit([commit], commit ?? {});
+  }
+
+  /**
+   * Commits many transactions, an LSN for each, all or none, with one record. Returns a snapshot of the last. Throws as
+   * `commit` does.
+   */
+  commitBatch(commits: Iterable<Commit> | AsyncIterable<Commit>, options: CommitOptions = {}): Promise<Snapshot> {
+    return this.#commit(commits, options);
+  }
+
+  async #commit(
+    commits: Iterable<Commit> | AsyncIterable<Commit>,
+    { expectedLsn, signal }: CommitOptions,
+  ): Promise<Snapshot> {
+    await this.#store.checkWritable({ signal });
+    return await this.exclusively(async (writer) => {
+      const { lastLsn } = await writer.commit(commits, { expectedLsn, signal });
+      return await this.committed(lastLsn);
+    });
+  }
+
+  /** Runs a task that commits, alone on this volume in this store. */
+  async exclusively<T>(task: (writer: VolumeWriter, log: VolumeLog) => Promise<T>): Promise<T> {
+    try {
+      return await this.#mutex.run(() => {
+        this.#store.checkOpen();
+        return task(this.#writer, this.#log);
+      });
+    } finally {
+      if (this.#log.unpublishedRecords >= RECORDS_PER_MANIFEST) void this.#mutex.run(() => this.#publish());
+    }
+  }
+
+  /** A snapshot of an LSN that was just committed. */
+  async committed(lsn: number): Promise<Snapshot> {
+    this.#hasCommitted = true;
+    const { pageCount, timeMs } = await this.#history.infoOf(lsn);
+    return new Snapshot(this, lsn, pageCount, timeMs);
+  }
+
+  /** Never fails a commit: what it would have said is in the log, and it is tried again after the next one. */
+  async #publish(): Promise<void> {
+    if (this.#log.unpublishedRecords < RECORDS_PER_MANIFEST) return;
+    await this.#log.publish().catch(() => {
+      this.#manifestFailures++;
+    });
+  }
+
+  /**
+   * What became of an attempt whose outcome was unknown. If its record is still absent, a fence is put in its place, so
+   * that the answer is final.
+   *
+   * @throws InvalidArgument for an attempt that is not this volume's, Unavailable, ReadOnly, OutcomeUnknown.
+   */
+  async resolve(attempt: Attempt, options: CallOptions = {}): Promise<AttemptOutcome> {
+    const nonce = typeof attempt?.nonce === "string" ? fromHex(attempt.nonce) : undefined;
+    if (nonce?.length !== NONCE_BYTES || !Number.isSafeInteger(attempt.record) || attempt.record < 1) {
+      throw new InvalidArgument("an attempt is what OutcomeUnknown.attempt holds: { volume, record, nonce }");
+    }
+    if (attempt.volume !== this.id.toString()) {
+      throw new InvalidArgument(`the attempt is of volume ${attempt.volume}, this is volume ${this.id}`);
+    }
+    return await this.exclusively(async (_, log) => {
+      const record = await log.settle(attempt.record, options);
+      await log.refresh(options);
+      if (record.nonce !== attempt.nonce.toLowerCase()) return { status: "conflict" };
+      return { status: "committed", firstLsn: record.range.firstLsn, lastLsn: lastLsnOf(record.range) };
+    });
+  }
+
+  /** The volume at `lsn`. */
+  async snapshot(lsn: number, options?: CallOptions): Promise<Snapshot> {
+    this.#store.checkOpen();
+    await this.#reader.reach(lsn, options);
+    const { pageCount, timeMs } = await this.#history.infoOf(lsn, options);
+    return new Snapshot(this, lsn, pageCount, timeMs);
+  }
+
+  /** The volume at its newest LSN, looking for new commits; `undefined` before the first. */
+  async latest(options?: CallOptions): Promise<Snapshot | undefined> {
+    await this.#refresh(options);
+    const { lsn, pageCount, time } = this.#log;
+    return lsn === 0 ? undefined : new Snapshot(this, lsn, pageCount, time);
+  }
+
+  /** The newest `meta` that any commit gave, a copy, looking for new commits. */
+  async latestMeta(options?: CallOptions): Promise<Uint8Array | undefined> {
+    await this.#refresh(options);
+    return this.#log.meta?.slice();
+  }
+
+  /** The volume at the last commit at or before a time; `undefined` where every commit is later. */
+  async lsnAt(time: Date, options?: CallOptions): Promise<number | undefined> {
+    if (!(time instanceof Date) || Number.isNaN(time.getTime())) throw new InvalidArgument("lsnAt takes a valid Date");
+    await this.#refresh(options);
+    return (await this.#history.lsnAt(time.getTime(), options)) || undefined;
+  }
+
+  /** The commits from LSN `from` (by default the oldest readable) to `to` (by default the newest), both included. */
+  async *log(range: { from?: number; to?: number } & CallOptions = {}): AsyncGenerator<CommitInfo> {
+    const { signal } = range;
+    await this.#refresh({ signal });
+    const from = range.from === undefined ? this.#log.cutoff : toLsn(range.from);
+    const to = range.to === undefined ? this.#log.lsn : Math.min(toLsn(range.to), this.#log.lsn);
+    if (from > to) return;
+    await this.#reader.reach(from, { signal });
+    yield* this.#history.commits(from, to, { signal });
+  }
+
+  /**
+   * The offsets that LSNs above `from` (0 for the beginning) and up to `to` wrote or dropped: ascending, below the larger of
+   * the two page counts. Reads indexes alone.
+   */
+  async changedOffsets(from: number, to: number, options?: CallOptions): Promise<Uint32Array> {
+    this.#store.checkOpen();
+    if (from !== 0) await this.#reader.reach(from, options);
+    await this.#reader.reach(to, options);
+    return await this.#history.changedOffsets(from, to, options);
+  }
+
+  async #refresh(options?: CallOptions): Promise<void> {
+    this.#store.checkOpen();
+    await this.#log.refresh(options);
+    if (this.#log.closed) throw new NotFound(`volume ${this.id} was dropped`);
+  }
+
+  /** `PageStore.readPage` of this volume. */
+  async readPage(offset: number, lsn: number, options?: CallOptions): Promise<Uint8Array | undefined> {
+    this.#store.checkOpen();
+    return await this.#reader.withAddress(offset, lsn, (address) => this.#copy(address), options);
+  }
+
+  /** `PageStore.readPageSync` of this volume. */
+  readPageSync(offset: number, lsn: number): Uint8Array | undefined {
+    if (this.#store.isClosed) throw this.#closed();
+    const address = this.#reader.addressSync(offset, lsn);
+    return address === 0 ? undefined : this.#copy(address);
+  }
+
+  #copy(address: number): Uint8Array {
+    return this.#store.slabs.copy(this.#store.core.memory, address, this.pageSize);
+  }
+
+  /** `PageStore.readPageInto` of this volume. */
+  async readPageInto(offset: number, lsn: number, target: Uint8Array, options?: CallOptions): Promise<boolean> {
+    this.#store.checkOpen();
+    this.#checkTarget(target);
+    const found = await this.#reader.withAddress(offset, lsn, (address) => this.#copyInto(address, target), options);
+    return found !== undefined;
+  }
+
+  /** `PageStore.readPageIntoSync` of this volume. */
+  readPageIntoSync(offset: number, lsn: number, target: Uint8Array): boolean {
+    if (this.#store.isClosed) throw this.#closed();
+    this.#checkTarget(target);
+    const address = this.#reader.addressSync(offset, lsn);
+    return address !== 0 && this.#copyInto(address, target);
+  }
+
+  #copyInto(address: number, target: Uint8Array): true {
+    target.set(this.#store.core.memory.subarray(address, address + this.pageSize));
+    return true;
+  }
+
+  #checkTarget(target: Uint8Array): void {
+    if (target instanceof Uint8Array && target.length === this.pageSize) return;
+    throw new InvalidArgument(`the target of a page of volume ${this.id} is a Uint8Array of ${this.pageSize} bytes`);
+  }
+
+  /** `PageStore.borrowPage` of this volume. */
+  borrowPage(offset: number, lsn: number): Uint8Array | undefined {
+    if (this.#store.isClosed) throw this.#closed();
+    const address = this.#reader.addressSync(offset, lsn);
+    return address === 0 ? undefined : this.#store.core.memory.subarray(address, address + this.pageSize);
+  }
+
+  /** `PageStore.readPages` of this volume. */
+  async readPages(offsets: ArrayLike<number>, lsn: number, options?: CallOptions): Promise<(Uint8Array | undefined)[]> {
+    this.#store.checkOpen();
+    const pages: (Uint8Array | undefined)[] = new Array(offsets.length).fill(undefined);
+    await this.#reader.withAddresses(offsets, lsn, (i, address) => (pages[i] = this.#copy(address)), options);
+    return pages;
+  }
+
+  /** `Snapshot.versionLsn` at `lsn`. */
+  async versionLsn(offset: number, lsn: number, options?: CallOptions): Promise<number | undefined> {
+    this.#store.checkOpen();
+    return await this.#reader.versionLsn(offset, lsn, options);
+  }
+
+  #closed(): Closed {
+    return new Closed(`the store ${this.#store.objects.url} was closed; open it again`);
+  }
+
+  /** Closes the log for good: the volume is being dropped. The last manifest stays. */
+  async closeLog(options?: CallOptions): Promise<void> {
+    await this.exclusively(async (_, log) => {
+      await log.close(options);
+      await log.publish().catch(() => {
+        this.#manifestFailures++;
+      });
+    });
+  }
+
+  /** Ends what is under way and frees the memory. Part of closing the store. */
+  async close(): Promise<void> {
+    await this.#mutex.run(async () => {
+      if (this.#hasCommitted && this.#log.unpublishedRecords >= RECORDS_LEFT_AT_CLOSE) {
+        await this.#log.publish().catch(() => {
+          this.#manifestFailures++;
+        });
+      }
+      this.#resolver.close();
+    });
+  }
+}
