@@ -16,6 +16,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Closed, Corrupt, InvalidArgument, ReadOnly, throwIfAborted, Unavailable } from "../core/errors.js";
 import { toHex } from "../core/ids.js";
@@ -39,6 +40,7 @@ const read = promisify(fs.read);
 const { link, lstat, mkdir, readdir, rename, unlink } = fs.promises;
 
 export class FileStore implements ObjectStore {
+  /** `file:` and the absolute path, which `open` takes back. */
   readonly url: string;
   readonly stats = newIoStats();
   readonly #root: string;
@@ -57,6 +59,25 @@ export class FileStore implements ObjectStore {
     }
     this.#root = resolve(folder);
     this.url = `file:${this.#root}`;
+  }
+
+  /**
+   * The store that a URL names: `file:` and a path as it is, which may be relative to the working directory, or
+   * `file:///` and a path as URLs write it.
+   */
+  static open(url: string): FileStore {
+    if (!url.startsWith("file:")) throw new InvalidArgument(`${url}: the URL of a folder begins with file:`);
+    if (!url.startsWith("file://")) return new FileStore(url.slice("file:".length));
+    try {
+      return new FileStore(fileURLToPath(url));
+    } catch (cause) {
+      throw new InvalidArgument(`${url} names no folder here: write file:./pages or file:///home/me/pages`, { cause });
+    }
+  }
+
+  /** The absolute path of the folder. */
+  get folder(): string {
+    return this.#root;
   }
 
   readonly sync: SyncReads = {

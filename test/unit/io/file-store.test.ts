@@ -73,6 +73,24 @@ describe("file store", () => {
     for (const bad of ["", "a\0b", undefined]) expect(() => new FileStore(bad as string)).toThrow(InvalidArgument);
   });
 
+  it("opens the folder that a URL names", () => {
+    const cwd = process.cwd();
+    for (const [url, path] of [
+      ["file:./pages", `${cwd}/pages`],
+      ["file:pages", `${cwd}/pages`],
+      ["file:/a/b", "/a/b"],
+      ["file:/a/100%", "/a/100%"],
+      ["file:///a/b%20c", "/a/b c"],
+      ["file://localhost/a", "/a"],
+      [store.url, folder],
+    ]) {
+      expect(FileStore.open(url).folder, url).toBe(path);
+    }
+    for (const url of ["file:", "file://host/a", "file:///a%2fb", "file:///a%", "/a", "http://a/", "file:a\0b"]) {
+      expect(() => FileStore.open(url), url).toThrow(InvalidArgument);
+    }
+  });
+
   it("syncs the bytes before the name is given, and then every folder that got a new name", async () => {
     const calls: string[] = [];
     disk.beforeChange = (call) => {
