@@ -134,7 +134,7 @@ export class ImportTarget {
       return offsets.length;
     }
     const created = this.#volume === undefined;
-    this.#volume ??= await this.store.createVolume({ name: this.name, pageSize: this.pageSize }, { signal });
+    this.#volume ??= await this.store.createVolume({ name: this.name, pageSize: this.pageSize, signal });
     const writes = withProgress(pages, options);
     try {
       await this.commit(() => this.volume.commit({ pages: writes, pageCount, meta, expectedLsn: 0, signal }));

@@ -1,0 +1,232 @@
+/** Imports of real histories: every LSN's restored file is the file as it stood at that commit, by an independent oracle. */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { importDatabase } from "../../../src/sqlite/import.js";
+import { restore } from "../../../src/sqlite/restore.js";
+import { PageStore } from "../../../src/store/page-store.js";
+import type { Volume } from "../../../src/store/volume.js";
+import { Random, runSeed } from "../../helpers/random.js";
+import { needs } from "../../helpers/requires.js";
+import {
+  copyDatabase,
+  LiveDatabase,
+  makeHistory,
+  randomTransaction,
+  type State,
+  statesOf,
+  swapChecksumOrder,
+} from "../../helpers/sqlite-history.js";
+
+const random = new Random(runSeed("import"));
+const folder = mkdtempSync(join(tmpdir(), "palimpsest-import-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const openStore = () => PageStore.open("memory:", { memory: 64 << 20 });
+
+async function sha256At(volume: Volume, lsn: number): Promise<string> {
+  const hash = createHash("sha256");
+  await restore(volume, { lsn, sink: (bytes) => void hash.update(bytes) });
+  return hash.digest("hex");
+}
+
+/** The SHA-256 of every LSN's file, from the first. */
+async function allSums(volume: Volume): Promise<string[]> {
+  const newest = await volume.latest();
+  const sums: string[] = [];
+  for (let lsn = 1; lsn <= (newest?.lsn ?? 0); lsn++) sums.push(await sha256At(volume, lsn));
+  return sums;
+}
+
+const sumsOf = (states: State[]) => states.map((state) => state.sha256);
+
+describe.each([512, 4096, 65536])("a history of %d-byte pages", needs("sqlite3", "python3"), (pageSize) => {
+  const path = join(folder, `history-${pageSize}.db`);
+  let states: State[];
+
+  beforeAll(async () => {
+    await makeHistory(path, { pageSize, transactions: 200, random });
+    states = statesOf(path);
+  });
+
+  test("every LSN is the file as it stood at that commit, whatever the batches", async () => {
+    expect(states.length).toBeGreaterThan(120);
+    for (const batchBytes of [undefined, 1, 10 * pageSize]) {
+      await using store = await openStore();
+      const result = await importDatabase(store, path, { name: "app", batchBytes });
+      expect(result).toMatchObject({
+        firstLsn: 1,
+        lastLsn: states.length,
+        transactions: states.length - 1,
+        warnings: [],
+        fileBytes: readFileSync(path).length,
+        walBytes: readFileSync(`${path}-wal`).length - 32,
+      });
+      expect(await allSums(result.volume)).toEqual(sumsOf(states));
+      const again = await importDatabase(store, path, { name: "app" });
+      expect(again).toMatchObject({
+        firstLsn: undefined,
+        lastLsn: states.length,
+        transactions: 0,
+        pages: 0,
+        warnings: [],
+      });
+    }
+  });
+
+  test("SQLite's own checkpoint of the WAL's beginning gives the same file", async () => {
+    await using store = await openStore();
+    const { volume } = await importDatabase(store, path);
+    const wal = readFileSync(`${path}-wal`);
+    for (let lsn = 2; lsn <= states.length; lsn += 1 + random.below(20)) {
+      const copy = join(folder, "prefix.db");
+      copyFileSync(path, copy);
+      writeFileSync(`${copy}-wal`, wal.subarray(0, 32 + states[lsn - 1].frames * (24 + pageSize)));
+      execFileSync("sqlite3", [copy, "PRAGMA wal_checkpoint(TRUNCATE);"]);
+      const sum = createHash("sha256").update(readFileSync(copy)).digest("hex");
+      expect(await sha256At(volume, lsn)).toBe(sum);
+    }
+  });
+
+  test("a WAL with checksums of the other byte order gives the same", async () => {
+    const swapped = join(folder, `swapped-${pageSize}.db`);
+    copyDatabase(path, swapped);
+    swapChecksumOrder(`${swapped}-wal`);
+    await using store = await openStore();
+    const { volume } = await importDatabase(store, swapped);
+    const newest = (await volume.latest())!;
+    expect(newest.lsn).toBe(states.length);
+    expect(await sha256At(volume, newest.lsn)).toBe(states.at(-1)!.sha256);
+  });
+});
+
+describe("importing again", needs("sqlite3", "python3"), () => {
+  let number = 0;
+
+  /** A database in use, and a store that follows it. */
+  async function follow() {
+    const live = new LiveDatabase(join(folder, `live-${++number}.db`));
+    await live.useWal(1024, "incremental");
+    const store = await openStore();
+    let made = 0;
+    return {
+      live,
+      path: live.path,
+      run: async (count: number) => {
+        const sql = Array.from({ length: count }, () => randomTransaction(random, made++, 1024));
+        await live.run(sql.join("\n"));
+      },
+      import: () => importDatabase(store, live.path, { name: "app" }),
+      states: () => statesOf(live.path),
+      close: async () => {
+        await live.kill();
+        await store.close();
+      },
+    };
+  }
+
+  test("goes on in a WAL that has grown", async () => {
+    const app = await follow();
+    await app.run(10);
+    for (let round = 0; round < 5; round++) {
+      await app.run(1 + random.below(10));
+      const result = await app.import();
+      const states = app.states();
+      expect(result).toMatchObject({ lastLsn: states.length, warnings: [] });
+      expect(await allSums(result.volume)).toEqual(sumsOf(states));
+    }
+    await app.close();
+  });
+
+  test.each(["RESTART", "TRUNCATE"])("goes on after a checkpoint that starts the WAL over (%s)", async (mode) => {
+    const app = await follow();
+    await app.run(10);
+    const first = app.states();
+    await app.import();
+    await app.live.run(`PRAGMA wal_checkpoint(${mode});`);
+    const nothing = await app.import();
+    expect(nothing).toMatchObject({ firstLsn: undefined, transactions: 0, warnings: [] });
+    await app.run(5);
+    const second = app.states();
+    const result = await app.import();
+    expect(result).toMatchObject({ firstLsn: first.length + 1, transactions: second.length - 1, warnings: [] });
+    expect(await allSums(result.volume)).toEqual([...sumsOf(first), ...sumsOf(second).slice(1)]);
+    await app.close();
+  });
+
+  test("goes on after the last connection closed, which deletes the WAL", async () => {
+    const app = await follow();
+    await app.run(10);
+    const first = app.states();
+    await app.import();
+    await app.live.close();
+    const result = await app.import();
+    expect(result).toMatchObject({ firstLsn: undefined, lastLsn: first.length, warnings: [] });
+    await app.close();
+  });
+
+  test("where transactions were missed, makes one LSN of what differs, then goes on", async () => {
+    const app = await follow();
+    await app.run(10);
+    const first = app.states();
+    await app.import();
+    await app.run(10);
+    await app.live.run("PRAGMA wal_checkpoint(TRUNCATE);");
+    await app.run(4);
+    const second = app.states();
+    const result = await app.import();
+    expect(result).toMatchObject({ firstLsn: first.length + 1, transactions: second.length - 1 });
+    expect(result.warnings).toEqual([expect.stringContaining(`LSN ${first.length + 1} holds every change`)]);
+    expect(await allSums(result.volume)).toEqual([...sumsOf(first), ...sumsOf(second)]);
+    await app.close();
+  });
+
+  test("with the WAL already copied into the file, begins after what was copied", async () => {
+    const app = await follow();
+    await app.run(12);
+    const before = app.states();
+    await app.live.run("PRAGMA wal_checkpoint(PASSIVE);");
+    const copied = await app.import();
+    expect(copied).toMatchObject({ firstLsn: 1, lastLsn: 1, transactions: 0 });
+    expect(copied.warnings).toEqual([expect.stringContaining(`copied ${before.length - 1} transactions`)]);
+    expect(await allSums(copied.volume)).toEqual([before.at(-1)!.sha256]);
+    await app.close();
+  });
+});
+
+describe("a checkpoint that was cut off", needs("sqlite3", "python3"), () => {
+  test("leaves a file that is no state: the import begins with one that is", async () => {
+    for (let round = 0; round < 12; round++) {
+      const path = join(folder, `cut-off-${round}.db`);
+      await makeHistory(path, { pageSize: 1024, transactions: 30, random });
+      const states = statesOf(path);
+      const wal = readFileSync(`${path}-wal`);
+      // What SQLite would copy for the first `upTo` transactions, as far as `share` of the pages.
+      const upTo = 1 + random.below(states.length - 1);
+      const pages = new Map<number, Buffer>();
+      for (let frame = 0; frame < states[upTo].frames; frame++) {
+        const at = 32 + frame * 1048;
+        pages.set(wal.readUInt32BE(at), wal.subarray(at + 24, at + 1048));
+      }
+      const ascending = [...pages].filter(([page]) => page <= states[upTo].pageCount).sort((a, b) => a[0] - b[0]);
+      const copied = round === 0 ? ascending.length : random.below(ascending.length + 1);
+      let file = readFileSync(path);
+      for (const [page, bytes] of ascending.slice(0, copied)) {
+        if (file.length < page * 1024) file = Buffer.concat([file, Buffer.alloc(page * 1024 - file.length)]);
+        bytes.copy(file, (page - 1) * 1024);
+      }
+      writeFileSync(path, file);
+      await using store = await openStore();
+      const { volume } = await importDatabase(store, path);
+      const sums = await allSums(volume);
+      // All are states that the database was in, and none is missing from the first one on.
+      expect(sums, `${copied} of ${ascending.length} pages of ${upTo} transactions`).toEqual(
+        sumsOf(states).slice(-sums.length),
+      );
+      if (copied === 0) expect(sums.length).toBe(states.length);
+    }
+  });
+});
