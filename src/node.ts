@@ -1,22 +1,14 @@
-/** Everything of `palimpsest`, and what needs Node: folders as storage, and the platform's own SHA-256. */
-import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
-import { FileStore } from "./io/file-store.js";
+/** Everything of `palimpsest`, and what needs Node: folders as storage, the platform's own SHA-256, SQLite files. */
+import { nodePlatform } from "./node-platform.js";
 import { type OpenOptions, PageStore as PortablePageStore } from "./store/page-store.js";
-import { type Platform, portablePlatform, unknownUrl } from "./store/platform.js";
 
 export * from "./index.js";
-export { FileStore };
-
-const nodePlatform: Platform = {
-  openObjects(url) {
-    if (url.startsWith("file://")) return new FileStore(fileURLToPath(url));
-    if (url.startsWith("file:")) return new FileStore(url.slice("file:".length));
-    if (url === "memory:") return portablePlatform.openObjects(url);
-    throw unknownUrl(url, "file: and memory:");
-  },
-  sha256: (bytes) => createHash("sha256").update(bytes).digest(),
-};
+export { FileStore } from "./io/file-store.js";
+export { type ImportDatabaseOptions, type ImportResult, importDatabase } from "./sqlite/import.js";
+export { type ImportFileOptions, importFile } from "./sqlite/import-file.js";
+export type { ImportOptions, ImportProgress } from "./sqlite/import-target.js";
+export { type RestoreOptions, type RestoreResult, restore } from "./sqlite/restore.js";
+export { openSql, Sql, type SqlResult, type SqlValue } from "./sqlite/sql.js";
 
 /** `palimpsest`'s store, which here opens folders too: `file:./pages` is relative to the working directory. */
 export class PageStore extends PortablePageStore {

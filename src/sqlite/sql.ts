@@ -1,6 +1,7 @@
 /** SQL at an LSN: queries on a snapshot of a SQLite database, read page by page from the store, without restoring it. */
 
 import { InvalidArgument, throwIfAborted } from "../core/errors.js";
+import type { Snapshot } from "../store/snapshot.js";
 import type { CallOptions } from "../store/types.js";
 import { BLOB, INTEGER, NULL, REAL, SqlEngine, type Statement } from "./sql-engine.js";
 import type { SyncPages } from "./vfs-files.js";
@@ -18,8 +19,17 @@ export interface SqlResult {
  * Opens the SQLite database that `snapshot` holds. The storage must read in place (`file:`, `memory:`); else the first
  * query throws `NotResident`. Queries run on the caller's thread and block it. `close` it after use.
  */
-export async function openSql(snapshot: SyncPages): Promise<Sql> {
-  return new Sql(await SqlEngine.open(snapshot));
+export function openSql(snapshot: Snapshot): Promise<Sql> {
+  return openSqlOn({
+    pageSize: snapshot.volume.pageSize,
+    pageCount: snapshot.pageCount,
+    readPageIntoSync: (offset, target) => snapshot.readPageIntoSync(offset, target),
+  });
+}
+
+/** `openSql` on pages from anywhere. */
+export async function openSqlOn(pages: SyncPages): Promise<Sql> {
+  return new Sql(await SqlEngine.open(pages));
 }
 
 export class Sql {

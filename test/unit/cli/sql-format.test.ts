@@ -4,13 +4,13 @@ import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { Output } from "../../../src/cli/output.js";
 import { CsvFormat, JsonFormat, type RowFormat, TableFormat } from "../../../src/cli/sql-format.js";
-import { openSql } from "../../../src/sqlite/sql.js";
+import { openSqlOn } from "../../../src/sqlite/sql.js";
 import { needs } from "../../helpers/requires.js";
 
 async function print(query: string, newFormat: (out: Output) => RowFormat, isTTY = false): Promise<Buffer> {
   const stream = Object.assign(new PassThrough({ highWaterMark: 1 << 26 }), { isTTY });
   const out = new Output(stream);
-  const sql = await openSql({ pageSize: 4096, pageCount: 0, readPageIntoSync: () => false });
+  const sql = await openSqlOn({ pageSize: 4096, pageCount: 0, readPageIntoSync: () => false });
   for (const statement of sql.statements(query)) {
     const format = newFormat(out);
     await format.begin(statement);

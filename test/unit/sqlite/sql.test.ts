@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Aborted, Closed, Corrupt, InvalidArgument, NotResident, ReadOnly } from "../../../src/core/errors.js";
-import { openSql } from "../../../src/sqlite/sql.js";
+import { openSqlOn } from "../../../src/sqlite/sql.js";
 import type { SyncPages } from "../../../src/sqlite/vfs-files.js";
 import { needs } from "../../helpers/requires.js";
 
@@ -40,7 +40,7 @@ const TABLE = `create table t(a integer primary key, b); ${NUMBERS(1000)} insert
 describe("a snapshot's pages as a database", needs("sqlite3"), () => {
   test.each([512, 1024, 4096, 65536])("of %d bytes a page, in WAL mode or not", async (pageSize) => {
     for (const mode of ["delete", "wal"]) {
-      const sql = await openSql(pagesOf(database(`pragma journal_mode=${mode}; ${TABLE}`, pageSize), pageSize));
+      const sql = await openSqlOn(pagesOf(database(`pragma journal_mode=${mode}; ${TABLE}`, pageSize), pageSize));
       expect(sql.query("select count(*), sum(a) from t; pragma integrity_check; pragma page_size")).toEqual([
         { columns: ["count(*)", "sum(a)"], rows: [[1000, 500500]] },
         { columns: ["integrity_check"], rows: [["ok"]] },
@@ -53,18 +53,18 @@ describe("a snapshot's pages as a database", needs("sqlite3"), () => {
   test("pages of the store may be larger or smaller than the database's", async () => {
     const file = database(TABLE, 4096);
     for (const pageSize of [512, 1024]) {
-      const sql = await openSql(pagesOf(file, pageSize));
+      const sql = await openSqlOn(pagesOf(file, pageSize));
       expect(sql.query("pragma integrity_check")[0].rows).toEqual([["ok"]]);
     }
     const padded = new Uint8Array(Math.ceil(file.length / 65536) * 65536);
     padded.set(file);
-    const sql = await openSql(pagesOf(padded, 65536));
+    const sql = await openSqlOn(pagesOf(padded, 65536));
     expect(sql.query("select count(*) from t")[0].rows).toEqual([[1000]]);
   });
 
   test("a page is read once for many queries, since nothing changes", async () => {
     const pages = pagesOf(database(TABLE));
-    const sql = await openSql(pages);
+    const sql = await openSqlOn(pages);
     sql.query("select count(*) from t");
     const reads = pages.reads;
     for (let i = 0; i < 10; i++) sql.query("select count(*) from t");
@@ -72,7 +72,7 @@ describe("a snapshot's pages as a database", needs("sqlite3"), () => {
   });
 
   test("values keep their types, and integers their digits", async () => {
-    const sql = await openSql(pagesOf(database("create table t(a)")));
+    const sql = await openSqlOn(pagesOf(database("create table t(a)")));
     const [{ rows }] = sql.query(
       "select 1, -1, 9007199254740991, 9007199254740993, -9223372036854775808, 1.0, 0.1, null, 'a' || char(0) || 'é', x'00ff', x'', ''",
     );
@@ -95,7 +95,7 @@ describe("a snapshot's pages as a database", needs("sqlite3"), () => {
   });
 
   test("string literals in double quotes open and run, as in the sqlite3 program", async () => {
-    const sql = await openSql(
+    const sql = await openSqlOn(
       pagesOf(database(`create table t(a); create view v as select "x y" as b; insert into t values(1)`)),
     );
     expect(sql.query(`select b from v; select "no such column"`).map((result) => result.rows)).toEqual([
@@ -105,14 +105,14 @@ describe("a snapshot's pages as a database", needs("sqlite3"), () => {
   });
 
   test("absent pages read as zeros: an empty volume is an empty database", async () => {
-    const sql = await openSql({ pageSize: 4096, pageCount: 3, readPageIntoSync: () => false });
+    const sql = await openSqlOn({ pageSize: 4096, pageCount: 3, readPageIntoSync: () => false });
     expect(() => sql.query("select * from sqlite_schema")).toThrow(InvalidArgument);
-    const empty = await openSql({ pageSize: 4096, pageCount: 0, readPageIntoSync: () => false });
+    const empty = await openSqlOn({ pageSize: 4096, pageCount: 0, readPageIntoSync: () => false });
     expect(empty.query("select * from sqlite_schema")[0].rows).toEqual([]);
   });
 
   test("temporary files work: a sort and a table larger than SQLite's cache", async () => {
-    const sql = await openSql(pagesOf(database(TABLE)));
+    const sql = await openSqlOn(pagesOf(database(TABLE)));
     const results = sql.query(
       `pragma temp_store=file; pragma cache_size=10; create temp table big as ${NUMBERS(50_000)} select i, hex(randomblob(40)) as h from n;
        select count(*), min(i), max(i) from big; create index temp.by_h on big(h); delete from big where i % 3 = 0;
@@ -122,7 +122,7 @@ describe("a snapshot's pages as a database", needs("sqlite3"), () => {
   });
 
   test("many statements, comments and empty ones among them", async () => {
-    const sql = await openSql(pagesOf(database(TABLE)));
+    const sql = await openSqlOn(pagesOf(database(TABLE)));
     expect(sql.query(";; select 1; -- one\n /* two */ ; select 2 -- end").map((result) => result.rows)).toEqual([
       [[1]],
       [[2]],
@@ -144,7 +144,7 @@ describe("what is refused", needs("sqlite3"), () => {
     "attach '/tmp/other.db' as other",
     "vacuum into '/tmp/copy.db'",
   ])("%s: the snapshot stays as it is", async (statement) => {
-    const sql = await openSql(pagesOf(database(TABLE)));
+    const sql = await openSqlOn(pagesOf(database(TABLE)));
     expect(() => sql.query(statement)).toThrow(ReadOnly);
     expect(sql.query("select count(*) from t; pragma integrity_check").map((result) => result.rows)).toEqual([
       [[1000]],
@@ -155,7 +155,7 @@ describe("what is refused", needs("sqlite3"), () => {
   test.each(["selec 1", "select * from nope", "select 'abc", "select ?", "select :name", "select 1\0"])(
     "%j, with SQLite's own words",
     async (statement) => {
-      const sql = await openSql(pagesOf(database(TABLE)));
+      const sql = await openSqlOn(pagesOf(database(TABLE)));
       expect(() => sql.query(statement)).toThrow(InvalidArgument);
       expect(() => sql.query(statement)).toThrow(/^SQL: /);
       expect(sql.query("select 1")[0].rows).toEqual([[1]]);
@@ -171,7 +171,7 @@ describe("what is refused", needs("sqlite3"), () => {
       if (error !== undefined && offset > 3) throw error;
       return readPage.call(this, offset, target);
     };
-    const sql = await openSql(pages);
+    const sql = await openSqlOn(pages);
     error = corrupt;
     expect(() => sql.query("select count(b) from t")).toThrow(corrupt);
     error = new NotResident("page 4 is not resident");
@@ -182,16 +182,16 @@ describe("what is refused", needs("sqlite3"), () => {
   });
 
   test("pages that are no database, or a damaged one, are told apart from a failing store", async () => {
-    const noise = await openSql(pagesOf(new Uint8Array(8192).fill(7)));
+    const noise = await openSqlOn(pagesOf(new Uint8Array(8192).fill(7)));
     expect(() => noise.query("select 1 from sqlite_schema")).toThrow(/does not hold a SQLite database/);
     const file = Uint8Array.from(database(TABLE));
     file.fill(0xff, 4096);
-    const damaged = await openSql(pagesOf(file));
+    const damaged = await openSqlOn(pagesOf(file));
     expect(() => damaged.query("select sum(length(b)) from t")).toThrow(/malformed.*no sound SQLite database/s);
   });
 
   test("after close, and when the signal has fired", async () => {
-    const sql = await openSql(pagesOf(database(TABLE)));
+    const sql = await openSqlOn(pagesOf(database(TABLE)));
     expect(() => sql.query("select * from t", { signal: AbortSignal.abort() })).toThrow(Aborted);
     sql.close();
     sql.close();
@@ -201,8 +201,8 @@ describe("what is refused", needs("sqlite3"), () => {
 
 test("two databases are open at once, and the process is left as it was", needs("sqlite3"), async () => {
   const listeners = process.eventNames().map((name) => [name, process.listenerCount(name)]);
-  const one = await openSql(pagesOf(database("create table t(a); insert into t values('one')")));
-  const two = await openSql(pagesOf(database("create table t(a); insert into t values('two')")));
+  const one = await openSqlOn(pagesOf(database("create table t(a); insert into t values('one')")));
+  const two = await openSqlOn(pagesOf(database("create table t(a); insert into t values('two')")));
   expect([one, two].map((sql) => sql.query("select a from t")[0].rows)).toEqual([[["one"]], [["two"]]]);
   const [first] = one.statements("select a from t");
   expect(first.columns).toEqual(["a"]);
