@@ -6,7 +6,10 @@ import type { Commit } from "../../src/store/types.js";
 import { seededRandom } from "./random.js";
 
 export const KNOWN_PAGE_SIZE = 512;
-const OFFSETS = 400;
+/** Every offset that is ever written is below this. */
+export const KNOWN_OFFSETS = 1000;
+/** Their pages are too many for a record: they get a segment of their own. */
+const LARGE_PAGES = 600;
 
 /** Commit `lsn`: mostly a few pages; now and then hundreds, a shrink, a drop, or nothing at all. */
 export function knownCommit(lsn: number): Commit & { pages: [number, Uint8Array][] } {
@@ -14,11 +17,12 @@ export function knownCommit(lsn: number): Commit & { pages: [number, Uint8Array]
   const below = (bound: number) => Math.floor(random() * bound);
   if (lsn % 11 === 0) return { pages: [], pageCount: 50 + below(100) };
   if (lsn % 17 === 0) return { pages: [] };
-  const offsets = new Set(Array.from({ length: lsn % 7 === 0 ? 300 : 1 + below(5) }, () => below(OFFSETS)));
-  const pages = [...offsets]
-    .sort((a, b) => a - b)
-    .map((offset): [number, Uint8Array] => [offset, knownPage(offset, lsn)]);
-  const from = below(OFFSETS);
+  const from = below(KNOWN_OFFSETS - LARGE_PAGES);
+  const offsets =
+    lsn % 7 === 0
+      ? Array.from({ length: LARGE_PAGES }, (_, i) => from + i)
+      : [...new Set(Array.from({ length: 1 + below(5) }, () => below(KNOWN_OFFSETS)))].sort((a, b) => a - b);
+  const pages = offsets.map((offset): [number, Uint8Array] => [offset, knownPage(offset, lsn)]);
   return lsn % 13 === 0 ? { pages, drops: [[from, from + 20]] } : { pages };
 }
 
@@ -43,7 +47,7 @@ export class KnownHistory {
     for (const [offset] of pages) this.#writers.set(offset, this.lsn);
     const end = pages.reduce((most, [offset]) => Math.max(most, offset + 1), this.pageCount);
     this.pageCount = pageCount ?? end;
-    this.#drop(this.pageCount, OFFSETS);
+    this.#drop(this.pageCount, KNOWN_OFFSETS);
   }
 
   #drop(from: number, to: number): void {
@@ -74,7 +78,7 @@ export async function wrongPages(last: number, open: (lsn: number) => Promise<Re
     const at = await open(known.lsn);
     if (at.pageCount !== known.pageCount) wrong.push(`LSN ${known.lsn}: ${at.pageCount} pages, not ${known.pageCount}`);
     const step = known.lsn === last ? 1 : 37;
-    for (let offset = known.lsn % step; offset < OFFSETS; offset += step) {
+    for (let offset = known.lsn % step; offset < KNOWN_OFFSETS; offset += step) {
       const found = await at.readPage(offset);
       const expected = known.page(offset);
       const same = found && expected ? Buffer.compare(found, expected) === 0 : found === expected;

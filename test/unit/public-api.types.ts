@@ -20,7 +20,7 @@ declare const signal: AbortSignal;
 export async function pageStore(): Promise<void> {
   await using store = await PageStore.open("file:./pages", { memory: 256 << 20 });
   await PageStore.open("memory:");
-  await PageStore.open(new MemoryStore(), { signal });
+  await PageStore.open("memory:", { objects: new MemoryStore(), signal });
   is<PageStore>()(store, true);
 
   const volume = await store.createVolume({ name: "app", pageSize: 4096 });
@@ -43,7 +43,7 @@ export async function pageStore(): Promise<void> {
     ],
   });
   await volume.commit({ pageCount: 7, drops: [[2, 5]], time: date, meta: a });
-  await volume.commit({ pages: new Map([[0, a]]) }, { signal });
+  await volume.commit({ pages: new Map([[0, a]]), signal });
   is<number>()(snapshot.lsn, true);
   is<number>()(snapshot.pageCount, true);
 
