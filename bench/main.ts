@@ -6,9 +6,11 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { Row, Suite } from "./measure.js";
+import { importSuite, runTask } from "./suites/import.js";
 import { probe } from "./suites/probe.js";
+import { readPage } from "./suites/read-page.js";
 
-const suites: readonly Suite[] = [probe];
+const suites: readonly Suite[] = [probe, readPage, importSuite];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
 
@@ -49,19 +51,22 @@ function print(rows: readonly Row[]): void {
   }
 }
 
-const { values, positionals } = parse();
-if (values.help) {
-  console.log(usage);
-  process.exit(0);
+async function main(): Promise<void> {
+  const { values, positionals } = parse();
+  if (values.help) return console.log(usage);
+  if (positionals.length !== 1) wrongUsage("name one suite");
+  const suite = suites.find(({ name }) => name === positionals[0]);
+  if (!suite) return wrongUsage(`no suite "${positionals[0]}"`);
+  const quick = values.quick === true;
+  const rows: Row[] = [];
+  console.log(
+    `${suite.name}: Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}${quick ? ", quick" : ""}`,
+  );
+  await suite.run({ quick, rounds: quick ? 3 : 15 }, (row) => rows.push(row));
+  print(rows);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
 }
-if (positionals.length !== 1) wrongUsage("name one suite");
-const suite = suites.find(({ name }) => name === positionals[0]);
-if (!suite) wrongUsage(`no suite "${positionals[0]}"`);
-const quick = values.quick === true;
-const rows: Row[] = [];
-console.log(
-  `${suite.name}: Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}${quick ? ", quick" : ""}`,
-);
-await suite.run({ quick, rounds: quick ? 3 : 15 }, (row) => rows.push(row));
-print(rows);
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
+
+// A suite may run parts of itself in processes of their own.
+if (process.argv[2] === "--task") await runTask(process.argv.slice(3));
+else await main();

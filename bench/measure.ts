@@ -31,13 +31,38 @@ export function spread(samples: readonly number[]): number {
   return (at(0.75) - at(0.25)) / 2 / median(samples);
 }
 
-/** Nanoseconds per operation of each contender, a sample a round; the first two rounds warm up and are not kept. */
+/** Rounds that warm up and are not kept. */
+const WARM_UP = 2;
+
+/** Nanoseconds per operation of each contender, a sample a round. */
 export function interleave(contenders: readonly Contender[], rounds: number): Map<string, number[]> {
   const samples = new Map<string, number[]>(contenders.map(({ implementation }) => [implementation, []]));
-  for (let round = -2; round < rounds; round++) {
+  for (let round = -WARM_UP; round < rounds; round++) {
     for (const { implementation, operations, run } of contenders) {
       const start = performance.now();
       run();
+      const elapsed = performance.now() - start;
+      if (round >= 0) samples.get(implementation)!.push((elapsed * 1e6) / operations);
+    }
+  }
+  return samples;
+}
+
+/** A contender whose work may have to wait. */
+export interface AsyncContender extends Omit<Contender, "run"> {
+  run(): Promise<number>;
+}
+
+/** `interleave` for work that may have to wait. */
+export async function interleaveAsync(
+  contenders: readonly AsyncContender[],
+  rounds: number,
+): Promise<Map<string, number[]>> {
+  const samples = new Map<string, number[]>(contenders.map(({ implementation }) => [implementation, []]));
+  for (let round = -WARM_UP; round < rounds; round++) {
+    for (const { implementation, operations, run } of contenders) {
+      const start = performance.now();
+      await run();
       const elapsed = performance.now() - start;
       if (round >= 0) samples.get(implementation)!.push((elapsed * 1e6) / operations);
     }
