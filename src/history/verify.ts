@@ -14,7 +14,7 @@ import { decodeRecord } from "../format/record.js";
 import type { Range } from "../format/record-range.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import { Catalog } from "../log/catalog.js";
-import { catalogKey, leafKey, manifestHeadKey, manifestKey, placeOf, recordKey } from "../log/keys.js";
+import { CATALOG_HEAD_KEY, catalogKey, leafKey, manifestHeadKey, manifestKey, placeOf, recordKey } from "../log/keys.js";
 import { readOnward } from "../log/sequence.js";
 import { HistoryColumns } from "./verify-columns.js";
 import { checkReferences, checkSegment, type SegmentPart } from "./verify-segment.js";
@@ -81,6 +81,8 @@ class Verification {
         const found = bytes;
         await this.#attempt(catalogKey(n), () => decodeCatalogRecord(found, catalogKey(n)));
       }
+      const head = await this.#get(CATALOG_HEAD_KEY);
+      if (head) await this.#attempt(CATALOG_HEAD_KEY, () => decodeCatalogRecord(head, CATALOG_HEAD_KEY, true));
       catalog = await Catalog.open(this.#objects, this.#options);
     });
     if (catalog === undefined) return;
