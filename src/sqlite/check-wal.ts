@@ -35,7 +35,8 @@ export async function checkWalFits(
   }
   if (!untouched || database.header === undefined) return;
   // The first transaction must follow from the file. A change of length is written to page 1; new pages are written, or
-  // on the freelist; and only vacuuming shortens a database: at the end of the file, or by writing every page anew.
+  // on the freelist; and only vacuuming shortens a database: at the end of the file, or by writing every page anew with
+  // another schema cookie.
   const before = database.header.pageCount ?? filePageCount(database, wal.header.pageSize);
   const after = frames.pageCount(0);
   if (pageOne === undefined || pageOne.frame >= frames.firstFrame(1)) {
@@ -45,7 +46,9 @@ export async function checkWalFits(
   const header = decodeDatabaseHeader(pageOne.bytes)!;
   const written = frames.newestFrames(0, 1);
   const lockPage = LOCK_BYTE / wal.header.pageSize + 1;
-  if (after < before && !header.autoVacuum && written.length < after - (after >= lockPage ? 1 : 0)) {
+  const vacuumed =
+    header.schemaCookie !== database.header.schemaCookie && written.length >= after - (after >= lockPage ? 1 : 0);
+  if (after < before && !header.autoVacuum && !vacuumed) {
     throw foreign(database, wal, `it begins with a database of ${after} pages, not of ${before}`);
   }
   let fresh = after >= lockPage && before < lockPage ? 1 : 0;

@@ -9,6 +9,7 @@
  *     24   4  change counter
  *     28   4  length in pages; valid where the change counter equals the one at 92
  *     36   4  pages on the freelist
+ *     40   4  schema cookie: goes up with every change of the schema, and with VACUUM
  *     52   4  largest root page, where auto-vacuum is on; else 0
  *     56   4  text encoding: 1 to 3, or 0 before the first table
  *     92   4  the change counter at which 28 was written
@@ -26,6 +27,7 @@ export interface DatabaseHeader {
   readonly textEncoding: number;
   readonly autoVacuum: boolean;
   readonly freelistCount: number;
+  readonly schemaCookie: number;
   /** The database's length in pages, `undefined` where the header does not know it (written by SQLite before 3.7). */
   readonly pageCount: number | undefined;
 }
@@ -43,6 +45,7 @@ export function decodeDatabaseHeader(bytes: Uint8Array): DatabaseHeader | undefi
     textEncoding: view.getUint32(56),
     autoVacuum: view.getUint32(52) !== 0,
     freelistCount: view.getUint32(36),
+    schemaCookie: view.getUint32(40),
     pageCount: pageCount > 0 && view.getUint32(24) === view.getUint32(92) ? pageCount : undefined,
   };
 }
