@@ -78,7 +78,10 @@ async function commitGroups(
     const drafted = await filter(ready, outcomes, async (participant) => {
       lsns.set(participant, await draftLsn(participant.commit, writer.sinkOf(participant), options));
     });
-    const written = await filter(drafted, outcomes, () => writer.finish());
+    // A segment that was not written fails everyone: it may hold pages of each.
+    const finished = writer.finish();
+    finished.catch(() => undefined);
+    const written = await filter(drafted, outcomes, () => finished);
     await filter(written, outcomes, async (participant) => {
       const { commit, segments } = participant;
       const draft = { lsns: [lsns.get(participant)!], segments, meta: commit.meta };
@@ -116,6 +119,7 @@ class GroupWriter {
   readonly #group = SegmentId.random();
   #isListed = false;
   #builder: SegmentBuilder | undefined;
+  #failure: { readonly cause: unknown } | undefined;
   /** Lowest and highest offset in the segment being filled. */
   readonly #bounds = new Map<Participant, [lowest: number, highest: number]>();
 
@@ -146,13 +150,22 @@ class GroupWriter {
   /** Ends the last segment; after that all are durable. */
   async finish(): Promise<void> {
     if (this.#builder) await this.#flush();
+    if (this.#failure) throw this.#failure.cause;
   }
 
   async #flush(): Promise<void> {
-    const builder = this.#builder!;
+    try {
+      await this.#write(this.#builder!);
+    } catch (cause) {
+      this.#failure ??= { cause };
+      throw cause;
+    }
+  }
+
+  async #write(builder: SegmentBuilder): Promise<void> {
     const { objects, sha256 } = this.#store;
-    const bytes = builder.finish();
     this.#builder = undefined;
+    const bytes = builder.finish();
     const bounds = [...this.#bounds];
     this.#bounds.clear();
     await this.#list();
