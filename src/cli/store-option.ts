@@ -1,8 +1,7 @@
 /** Which store a command works on, and the opening of it, of a volume in it, and of a volume at an LSN. */
 import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { NotFound } from "../core/errors.js";
+import { FileStore } from "../io/file-store.js";
 import type { ObjectStore } from "../io/object-store.js";
 import { PageStore } from "../node.js";
 import { nodePlatform } from "../node-platform.js";
@@ -59,7 +58,7 @@ export async function withObjects<T>(context: CommandContext, use: (objects: Obj
 /** A folder that is not there reads as an empty store: worse than saying so, for a command that only reads. */
 async function checkExists(url: string): Promise<void> {
   if (!url.startsWith("file:")) return;
-  const folder = url.startsWith("file://") ? fileURLToPath(url) : resolve(url.slice("file:".length));
+  const { folder } = FileStore.open(url);
   if (await stat(folder).catch(() => undefined)) return;
   throw new NotFound(
     `there is no store at ${folder}: "palimpsest import <database>" makes one, and --store names another`,
