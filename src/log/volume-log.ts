@@ -3,7 +3,7 @@
  * thing that decides LSNs. Appending puts record k where k is one more than the newest known; losing that race means
  * reading the winner.
  */
-import { Corrupt, InvalidArgument, NotFound, OutcomeUnknown } from "../core/errors.js";
+import { Corrupt, InvalidArgument, NotFound, OutcomeUnknown, Unavailable } from "../core/errors.js";
 import { compareBytes, SegmentId, toHex, type VolumeId } from "../core/ids.js";
 import { checksumIn } from "../format/envelope.js";
 import { decodeManifest, encodeManifest, type LeafEntry, type Manifest } from "../format/manifest.js";
@@ -121,11 +121,7 @@ export class VolumeLog {
   /** Writes the record after which there is none. Nothing to do where it is there. */
   async close(options?: CallOptions): Promise<void> {
     await this.refresh(options);
-    while (!this.closed) {
-      await this.append((record, key, nonce) =>
-        encodeRecord(key, this.vid, record, { nonce, closing: true, range: this.#emptyRange() }),
-      );
-    }
+    while (!this.closed) await this.#appendEmpty(true);
   }
 
   /** Reads record k, or fences it: after that no earlier attempt at it can succeed. */
@@ -138,9 +134,21 @@ export class VolumeLog {
       if (record > this.nextRecord || this.closed) {
         throw new InvalidArgument(`record ${record} of volume ${this.vid} was never tried: the log ends before it`);
       }
-      if (record === this.nextRecord) {
-        await this.append((k, at, nonce) => encodeRecord(at, this.vid, k, { nonce, range: this.#emptyRange() }));
-      }
+      if (record === this.nextRecord) await this.#appendEmpty(false);
+    }
+  }
+
+  /** A record of no LSN. Who wrote it does not matter, so an unknown outcome is only a reason to look again. */
+  async #appendEmpty(closing: boolean): Promise<void> {
+    try {
+      await this.append((record, key, nonce) =>
+        encodeRecord(key, this.vid, record, { nonce, closing, range: this.#emptyRange() }),
+      );
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknown)) throw error;
+      throw new Unavailable(`${this.#objects.url} does not answer for the log of volume ${this.vid}; try again`, {
+        cause: error.cause,
+      });
     }
   }
 
