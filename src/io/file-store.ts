@@ -23,9 +23,17 @@ import { toHex } from "../core/ids.js";
 import { type Descriptor, DescriptorCache } from "./descriptor-cache.js";
 import { readFailure, systemCode, writeFailure } from "./file-errors.js";
 import { checkKey, checkPrefix, checkRange, isKeyPart } from "./object-key.js";
-import { type CallOptions, newIoStats, type ObjectInfo, type ObjectStore, type SyncReads } from "./object-store.js";
+import {
+  type CallOptions,
+  newIoStats,
+  type ObjectInfo,
+  type ObjectStore,
+  type RangeOptions,
+  type SyncReads,
+} from "./object-store.js";
 
 const MAX_OPEN_FILES = 128;
+const SHORT_RANGE_BYTES = 128 << 10;
 const TEMPORARY = ".tmp-";
 const STALE_MS = 24 * 60 * 60 * 1000;
 /** Without O_NONBLOCK, opening a named pipe that somebody put in the folder would wait for ever. */
@@ -131,14 +139,13 @@ export class FileStore implements ObjectStore {
    * Keeps the file open for the next range. Ranges are read from objects that are never rewritten; of one that another
    * process replaced, the old bytes may be read.
    */
-  async getRange(key: string, start: number, length: number, options?: CallOptions): Promise<Uint8Array | undefined> {
+  async getRange(key: string, start: number, length: number, options?: RangeOptions): Promise<Uint8Array | undefined> {
     const path = this.#startRead(key, options);
     checkRange(start, length);
     let descriptor = this.#descriptors.acquire(key);
     try {
       descriptor ??= await this.#open(path, key);
-      const { size } = await fstat(descriptor.fd);
-      const target = new Uint8Array(Math.max(0, Math.min(length, size - start)));
+      const target = options?.into?.subarray(0, length) ?? (await this.#room(descriptor.fd, start, length));
       return await this.#read(descriptor.fd, start, target, options);
     } catch (error) {
       this.#descriptors.drop(key);
@@ -146,6 +153,13 @@ export class FileStore implements ObjectStore {
     } finally {
       if (descriptor) this.#descriptors.release(descriptor);
     }
+  }
+
+  /** Memory for a range: of a long one no more than the file has. Asking for its size would double what a short one costs. */
+  async #room(fd: number, start: number, length: number): Promise<Uint8Array> {
+    if (length <= SHORT_RANGE_BYTES) return new Uint8Array(length);
+    const { size } = await fstat(fd);
+    return new Uint8Array(Math.max(0, Math.min(length, size - start)));
   }
 
   async put(key: string, bytes: Uint8Array, options?: CallOptions): Promise<void> {

@@ -4,7 +4,14 @@
  */
 import { throwIfAborted } from "../core/errors.js";
 import { checkKey, checkPrefix, checkRange } from "./object-key.js";
-import { type CallOptions, newIoStats, type ObjectInfo, type ObjectStore, type SyncReads } from "./object-store.js";
+import {
+  type CallOptions,
+  newIoStats,
+  type ObjectInfo,
+  type ObjectStore,
+  type RangeOptions,
+  type SyncReads,
+} from "./object-store.js";
 
 interface Stored {
   readonly bytes: Uint8Array;
@@ -32,10 +39,13 @@ export class MemoryStore implements ObjectStore {
     return this.#read(key)?.slice();
   }
 
-  async getRange(key: string, start: number, length: number, options?: CallOptions): Promise<Uint8Array | undefined> {
+  async getRange(key: string, start: number, length: number, options?: RangeOptions): Promise<Uint8Array | undefined> {
     throwIfAborted(options?.signal, `reading ${key}`);
     checkRange(start, length);
-    return this.#read(key, start, length)?.slice();
+    const bytes = this.#read(key, start, length);
+    if (bytes === undefined || options?.into === undefined) return bytes?.slice();
+    options.into.set(bytes);
+    return options.into.subarray(0, bytes.length);
   }
 
   async put(key: string, bytes: Uint8Array, options?: CallOptions): Promise<void> {

@@ -11,6 +11,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface RangeOptions extends CallOptions {
+  /** Memory for the answer, at least as long as the range: what is returned is then a view of it. */
+  readonly into?: Uint8Array | undefined;
+}
+
 export interface ObjectInfo {
   readonly key: string;
   readonly sizeBytes: number;
@@ -40,7 +45,7 @@ export interface ObjectStore {
   /** The whole object, or `undefined` where there is none. */
   get(key: string, options?: CallOptions): Promise<Uint8Array | undefined>;
   /** Up to `length` bytes from `start`: fewer only where the object ends; `undefined` where there is no object. */
-  getRange(key: string, start: number, length: number, options?: CallOptions): Promise<Uint8Array | undefined>;
+  getRange(key: string, start: number, length: number, options?: RangeOptions): Promise<Uint8Array | undefined>;
   /** Creates or replaces; durable when it resolves. */
   put(key: string, bytes: Uint8Array, options?: CallOptions): Promise<void>;
   /** Creates, atomically and durably; "exists" without any effect where the key is taken. */

@@ -81,10 +81,21 @@ export class PageFrames {
 
   /** Verifies a record that was read elsewhere, `undefined` for an object that is not there, and makes it resident. */
   put(segment: PlacedSegment, local: number, record: Uint8Array | undefined): number {
+    this.#stage(segment, local, record);
+    return this.#adopt(segment, local);
+  }
+
+  /** Verifies a record as `put` does, but leaves it where it is only until the next call. */
+  pass(segment: PlacedSegment, local: number, record: Uint8Array | undefined): number {
+    this.#stage(segment, local, record);
+    this.#verify(segment, local);
+    return this.#core.stagingAddress;
+  }
+
+  #stage(segment: PlacedSegment, local: number, record: Uint8Array | undefined): void {
     const staging = this.#staging(segment.place.pageSizeBytes);
     this.#checkLength(segment, local, record === undefined ? -1 : record.length, staging.length);
     staging.set(record!);
-    return this.#adopt(segment, local);
   }
 
   #staging(pageSizeBytes: number): Uint8Array {
@@ -110,9 +121,7 @@ export class PageFrames {
   #adopt(segment: PlacedSegment, local: number): number {
     const { place } = segment;
     const { memory, stagingAddress, arena } = this.#core;
-    if (!this.#core.pageIsIntact(stagingAddress, place.pageSizeBytes, place.segmentId, local)) {
-      throw this.#corrupt(segment, local, "the page's XXH64", "another sum");
-    }
+    this.#verify(segment, local);
     segment.frames ??= new Uint32Array(place.pageCount);
     let address = segment.frames[local];
     if (address === 0) {
@@ -121,6 +130,13 @@ export class PageFrames {
     }
     memory.copyWithin(address, stagingAddress, stagingAddress + place.pageSizeBytes);
     return address;
+  }
+
+  /** Refuses the staged record unless it is that page. */
+  #verify(segment: PlacedSegment, local: number): void {
+    const { pageSizeBytes, segmentId } = segment.place;
+    if (this.#core.pageIsIntact(this.#core.stagingAddress, pageSizeBytes, segmentId, local)) return;
+    throw this.#corrupt(segment, local, "the page's XXH64", "another sum");
   }
 
   #corrupt(segment: PlacedSegment, local: number, expected: string, actual: string): Corrupt {

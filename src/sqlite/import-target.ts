@@ -12,8 +12,6 @@ import type { Volume } from "../store/volume.js";
 import type { FilePages } from "./file-pages.js";
 import { decodeImportPlace, encodeImportPlace, type ImportPlace, PATH_DIGEST_BYTES } from "./import-place.js";
 
-const COMPARED_PAGES = 1024;
-
 export interface ImportProgress {
   /** "scan": checking the WAL; "pages": reading the file; "transactions": committing the WAL's. */
   readonly phase: "scan" | "pages" | "transactions";
@@ -156,17 +154,15 @@ export class ImportTarget {
   /** The offsets at which `pages` differ from `previous`, where an absent page is one of zeros. */
   async #differing(previous: Snapshot, pages: FilePages, options: ImportOptions): Promise<Uint32Array> {
     const differing: number[] = [];
-    const zeros = new Uint8Array(pages.pageSize);
+    const { pageSize } = pages;
+    let stored = new Uint8Array(0);
     for await (const { first, bytes } of pages.blocks(options.signal)) {
-      const count = bytes.length / pages.pageSize;
-      for (let from = 0; from < count; from += COMPARED_PAGES) {
-        const offsets = Array.from({ length: Math.min(COMPARED_PAGES, count - from) }, (_, i) => first + from + i);
-        const stored = await previous.readPages(offsets, { signal: options.signal });
-        for (let i = 0; i < offsets.length; i++) {
-          const at = (from + i) * pages.pageSize;
-          const page = stored[i] ?? zeros;
-          if (Buffer.compare(page, bytes.subarray(at, at + pages.pageSize)) !== 0) differing.push(offsets[i]);
-        }
+      const count = bytes.length / pageSize;
+      if (stored.length !== bytes.length) stored = new Uint8Array(bytes.length);
+      await previous.readRun(first, stored, { signal: options.signal });
+      for (let i = 0; i < count; i++) {
+        const [from, to] = [i * pageSize, (i + 1) * pageSize];
+        if (Buffer.compare(stored.subarray(from, to), bytes.subarray(from, to)) !== 0) differing.push(first + i);
       }
       report(pages, first + count, options);
     }

@@ -72,13 +72,7 @@ async function writePages(
   for (let first = 0; first < at.pageCount; first += blockPages) {
     throwIfAborted(signal, `restoring volume ${at.volume.name}`);
     const count = Math.min(blockPages, at.pageCount - first);
-    const offsets = Uint32Array.from({ length: count }, (_, i) => first + i);
-    const pages = await at.readPages(offsets, { signal });
-    for (let i = 0; i < count; i++) {
-      const page = pages[i];
-      if (page === undefined) block.fill(0, i * pageSize, (i + 1) * pageSize);
-      else block.set(page, i * pageSize);
-    }
+    await at.readRun(first, block.subarray(0, count * pageSize), { signal });
     const doneBytes = Math.min(totalBytes, (first + count) * pageSize);
     await to(block.subarray(0, doneBytes - first * pageSize));
     onProgress?.({ doneBytes, totalBytes });

@@ -15,13 +15,15 @@ const MAX_LOADS = 10_000;
 /** One request reads at most so many bytes of pages that lie side by side. */
 const RUN_BYTES = 1 << 20;
 /** Requests under way at once for one call. */
-const PARALLEL_RUNS = 8;
+const PARALLEL_RUNS = 4;
 
 export class PageReader {
   readonly #log: VolumeLog;
   readonly #resolver: Resolver;
   readonly #frames: PageFrames;
   readonly #objects: ObjectStore;
+  /** For the runs of pages that pass: a buffer for each request that was under way at once. */
+  readonly #buffers: Uint8Array[] = [];
 
   constructor(log: VolumeLog, resolver: Resolver, frames: PageFrames, objects: ObjectStore) {
     this.#log = log;
@@ -92,13 +94,14 @@ export class PageReader {
 
   /**
    * Calls `use` with each offset's position in `offsets` and its page's address, in any order; not for absent pages.
-   * Pages that lie side by side are read with one request.
+   * Pages that lie side by side are read with one request. With `pass`, pages that were not in memory do not come to
+   * stay: a scan does not push out what others need.
    */
   async withAddresses(
     offsets: ArrayLike<number>,
     lsn: number,
     use: (i: number, address: number) => void,
-    options?: CallOptions,
+    options?: ManyOptions,
   ): Promise<void> {
     for (let i = 0; i < offsets.length; i++) toOffset(offsets[i]);
     await this.reach(lsn, options);
@@ -115,7 +118,7 @@ export class PageReader {
     lsn: number,
     positions: readonly number[],
     use: (i: number, address: number) => void,
-    options?: CallOptions,
+    options?: ManyOptions,
   ): Promise<number[]> {
     const missing: MissingPage[] = [];
     for (let at = 0; at < positions.length; at++) {
@@ -141,17 +144,24 @@ export class PageReader {
   async #readRun(
     run: readonly MissingPage[],
     use: (i: number, address: number) => void,
-    options?: CallOptions,
+    options?: ManyOptions,
   ): Promise<void> {
     const [{ place: segment, local: first }] = run;
     const { key, start, bodyOffset, pageSizeBytes } = segment.place;
     const recordBytes = pageSizeBytes + PAGE_CHECKSUM_BYTES;
     const from = start + recordPosition(bodyOffset, pageSizeBytes, first);
     const length = (run[run.length - 1].local - first + 1) * recordBytes;
-    const bytes = await this.#objects.getRange(key, from, length, options);
-    for (const { i, local } of run) {
-      const at = (local - first) * recordBytes;
-      use(i, this.#frames.put(segment, local, bytes?.subarray(at, at + recordBytes)));
+    const { pass = false, signal } = options ?? {};
+    const into = pass ? (this.#buffers.pop() ?? new Uint8Array(RUN_BYTES)) : undefined;
+    try {
+      const bytes = await this.#objects.getRange(key, from, length, { signal, into });
+      for (const { i, local } of run) {
+        const at = (local - first) * recordBytes;
+        const record = bytes?.subarray(at, at + recordBytes);
+        use(i, pass ? this.#frames.pass(segment, local, record) : this.#frames.put(segment, local, record));
+      }
+    } finally {
+      if (into) this.#buffers.push(into);
     }
   }
 
@@ -189,6 +199,10 @@ export class PageReader {
         `Open the store with a larger "memory".`,
     );
   }
+}
+
+interface ManyOptions extends CallOptions {
+  readonly pass?: boolean | undefined;
 }
 
 interface MissingPage {

@@ -42,6 +42,14 @@ export class Snapshot {
     return this.volume.readPages(offsets, this.lsn, options);
   }
 
+  /**
+   * The pages from `first` on into `target`, which is whole pages long; zeros for absent ones. For scans: pages that were
+   * not in memory are not kept there.
+   */
+  readRun(first: number, target: Uint8Array, options?: CallOptions): Promise<void> {
+    return this.volume.readRun(first, target, this.lsn, options);
+  }
+
   /** The LSN that wrote what `readPage(offset)` returns, `undefined` where that is nothing. */
   versionLsn(offset: number, options?: CallOptions): Promise<number | undefined> {
     return this.volume.versionLsn(offset, this.lsn, options);

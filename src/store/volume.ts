@@ -253,6 +253,22 @@ export class Volume {
     return pages;
   }
 
+  /** `Snapshot.readRun` at `lsn`. */
+  async readRun(first: number, target: Uint8Array, lsn: number, options?: CallOptions): Promise<void> {
+    this.#store.checkOpen();
+    const { pageSize } = this;
+    if (!(target instanceof Uint8Array) || target.length % pageSize !== 0) {
+      throw new InvalidArgument(
+        `the target of a run of volume ${this.id} is a Uint8Array of whole ${pageSize}-byte pages`,
+      );
+    }
+    const { memory } = this.#store.core;
+    const offsets = Array.from({ length: target.length / pageSize }, (_, i) => first + i);
+    target.fill(0);
+    const copy = (i: number, address: number) => target.set(memory.subarray(address, address + pageSize), i * pageSize);
+    await this.#reader.withAddresses(offsets, lsn, copy, { signal: options?.signal, pass: true });
+  }
+
   /** `Snapshot.versionLsn` at `lsn`. */
   async versionLsn(offset: number, lsn: number, options?: CallOptions): Promise<number | undefined> {
     this.#store.checkOpen();
