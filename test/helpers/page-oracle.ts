@@ -121,3 +121,16 @@ export function randomCommit(random: Random, pageCount: number): OracleCommit {
     meta: random.chance(0.1) ? random.bytes(random.below(40)) : undefined,
   };
 }
+
+/** One of very many. */
+export function tinyCommit(random: Random): OracleCommit {
+  const pages = new Map([[random.below(NEAR), ++tags]]);
+  return { pages, drops: [], timeMs: 1_700_000_000_000 + random.below(1_000_000) };
+}
+
+/** More pages than lie in a record. */
+export function wideCommit(random: Random): OracleCommit {
+  const pages = new Map<number, number>();
+  for (let offset = random.below(20); offset < 1000; offset += random.pick([1, 1, 1, 2])) pages.set(offset, ++tags);
+  return { pages, drops: [], timeMs: 1_700_000_000_000 + random.below(1_000_000) };
+}
