@@ -1,14 +1,13 @@
 /** What an operating system's error means to a caller of the file store, and what to do about it. */
-import { NoSpace, PalimpsestError, ReadOnly, Unavailable } from "../core/errors.js";
+import { NoSpace, ReadOnly, Unavailable } from "../core/errors.js";
 
 /** The name of a system error such as "ENOENT"; `undefined` for any other value. */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
-/** A failed read. Absence (ENOENT) is no failure and is settled before. */
-export function readFailure(error: unknown, path: string): PalimpsestError {
-  if (error instanceof PalimpsestError) return error;
+/** A failed read. Absence (ENOENT) is no failure and is settled before. What no system call threw is given back. */
+export function readFailure(error: unknown, path: string): unknown {
   const options = { cause: error };
   switch (systemCode(error)) {
     case "EACCES":
@@ -23,8 +22,7 @@ export function readFailure(error: unknown, path: string): PalimpsestError {
 }
 
 /** A failed write, of which nothing is visible unless it is `Unavailable`. */
-export function writeFailure(error: unknown, path: string): PalimpsestError {
-  if (error instanceof PalimpsestError) return error;
+export function writeFailure(error: unknown, path: string): unknown {
   const options = { cause: error };
   switch (systemCode(error)) {
     case "ENOSPC":
@@ -46,12 +44,12 @@ export function writeFailure(error: unknown, path: string): PalimpsestError {
   }
 }
 
-function commonFailure(error: unknown, what: string): PalimpsestError {
+function commonFailure(error: unknown, what: string): unknown {
   const code = systemCode(error);
   const options = { cause: error };
+  if (!(error instanceof Error) || !("syscall" in error)) return error;
   if (code === "EMFILE" || code === "ENFILE") {
     return new Unavailable(`${what}: too many files are open. Raise the limit (ulimit -n) or try again`, options);
   }
-  const reason = error instanceof Error ? error.message : String(error);
-  return new Unavailable(`${what} failed (${reason}). Try again; if it goes on, look at the disk`, options);
+  return new Unavailable(`${what} failed (${error.message}). Try again; if it goes on, look at the disk`, options);
 }

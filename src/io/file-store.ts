@@ -417,7 +417,7 @@ export class FileStore implements ObjectStore {
     }
   }
 
-  #writeFailure(error: unknown, path: string, key: string): Error {
+  #writeFailure(error: unknown, path: string, key: string): unknown {
     const code = systemCode(error);
     // EEXIST: of `mkdir`, that the folder is a file. EISDIR: of `rename`, that the object is a folder.
     return code === "ENOTDIR" || code === "EEXIST" || code === "EISDIR"

@@ -109,6 +109,31 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       }
     });
 
+    it("reads a range into the caller's memory, and nothing beside it", async () => {
+      const store = await fresh();
+      const bytes = patterned(300_000);
+      await store.putIfAbsent("v/a/s/1", bytes);
+      const memory = new Uint8Array(400_000);
+      for (const [start, length] of [
+        [0, 300_000],
+        [4096, 4096],
+        [299_990, 100],
+        [300_000, 5],
+        [7, 0],
+      ]) {
+        memory.fill(0xee);
+        const expected = bytes.slice(start, start + length);
+        const into = memory.subarray(1000, 1000 + length + 10);
+        const found = (await store.getRange("v/a/s/1", start, length, { into }))!;
+        expect(found.buffer).toBe(memory.buffer);
+        expect(found.byteOffset).toBe(1000);
+        expect(Buffer.compare(found, expected)).toBe(0);
+        expect(memory[999]).toBe(0xee);
+        expect(memory[1000 + length]).toBe(0xee);
+      }
+      expect(await store.getRange("v/a/s/2", 0, 10, { into: memory })).toBeUndefined();
+    });
+
     it("refuses a range that is no range", async () => {
       const store = await fresh();
       await store.put("a", text("a"));

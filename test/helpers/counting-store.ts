@@ -1,5 +1,5 @@
 /** An object store that notes every request to the one it wraps: tests count requests, bytes and keys. */
-import type { CallOptions, ObjectInfo, ObjectStore, SyncReads } from "../../src/io/object-store.js";
+import type { CallOptions, ObjectInfo, ObjectStore, RangeOptions, SyncReads } from "../../src/io/object-store.js";
 
 export type Operation = "get" | "getRange" | "put" | "putIfAbsent" | "list" | "delete" | "syncGet" | "syncReadRange";
 
@@ -58,7 +58,7 @@ export class CountingStore implements ObjectStore {
     return found;
   }
 
-  async getRange(key: string, start: number, length: number, options?: CallOptions) {
+  async getRange(key: string, start: number, length: number, options?: RangeOptions) {
     const found = await this.inner.getRange(key, start, length, options);
     this.#note("getRange", key, found?.length ?? -1);
     return found;

@@ -22,7 +22,7 @@ export const disk: {
 } = {};
 
 export function systemError(code: string, message = "injected"): NodeJS.ErrnoException {
-  return Object.assign(new Error(`${code}: ${message}`), { code });
+  return Object.assign(new Error(`${code}: ${message}`), { code, syscall: "injected" });
 }
 
 type Call = (...args: never[]) => unknown;

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Unavailable } from "../../src/core/errors.js";
-import type { CallOptions, ObjectStore, SyncReads } from "../../src/io/object-store.js";
+import type { CallOptions, ObjectStore, RangeOptions, SyncReads } from "../../src/io/object-store.js";
 import type { Operation } from "./counting-store.js";
 
 /** `fail`: no effect. `lose-answer`: applied, then reported as failed. The last three are of reads alone. */
@@ -68,9 +68,12 @@ export class FaultStore implements ObjectStore {
     return this.#damage(fault, await this.inner.get(key, options));
   }
 
-  async getRange(key: string, start: number, length: number, options?: CallOptions) {
+  async getRange(key: string, start: number, length: number, options?: RangeOptions) {
     const fault = await this.#start("getRange", key);
-    return this.#damage(fault, await this.inner.getRange(key, start, length, options));
+    const damaged = this.#damage(fault, await this.inner.getRange(key, start, length, options));
+    if (damaged === undefined || options?.into === undefined) return damaged;
+    options.into.set(damaged);
+    return options.into.subarray(0, damaged.length);
   }
 
   put(key: string, bytes: Uint8Array, options?: CallOptions) {
