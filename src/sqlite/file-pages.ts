@@ -8,7 +8,7 @@ import type { FileState, InputFile } from "./input-file.js";
 import type { Wal } from "./wal.js";
 import type { WalFrames } from "./wal-frames.js";
 
-const BLOCK_BYTES = 4 << 20;
+const BLOCK_BYTES = 1 << 20;
 
 export interface PageBlock {
   /** The offset of the first page. */
