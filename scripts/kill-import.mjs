@@ -84,9 +84,10 @@ function runImport(path, store, withCli, delayMs) {
 }
 
 async function hashAt(volume, lsn) {
-  const at = await volume.snapshot(lsn);
+  const { pageCount } = await volume.snapshot(lsn);
   const hash = createHash("sha256");
-  for (let offset = 0; offset < at.pageCount; offset++) hash.update((await at.readPage(offset)) ?? "absent");
+  const offsets = Array.from({ length: pageCount }, (_, offset) => offset);
+  for (const page of await volume.readPages(offsets, lsn)) hash.update(page ?? "absent");
   return hash.digest("hex");
 }
 
