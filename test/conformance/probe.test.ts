@@ -1,9 +1,10 @@
 /**
- * Every probe gives the answers of the oracle, for every pair of encodings that can hold a history: a million queries in
- * each shape, single and batched. One loop for both implementations.
+ * Every probe gives the answers of the oracle: a million random keys for each workload of the benches, and for shapes at
+ * the edges, in every pair of encodings that can hold them; batched and single. One loop for all implementations.
  */
 import { describe, expect, test } from "vitest";
-import { decodeIndex } from "../../src/format/segment-index.js";
+import { workloads } from "../../bench/workloads.js";
+import { decodeIndex, type VolumeVersions } from "../../src/format/segment-index.js";
 import type { ForcedEncodings } from "../../src/format/segment-index-encode.js";
 import { Core } from "../../src/probe/core.js";
 import { JsProbe } from "../../src/probe/js-probe.js";
@@ -17,97 +18,115 @@ import {
   RLSN_ENCODINGS,
   randomQuery,
   randomVersions,
+  randomVid,
   type Shape,
   VersionsOracle,
 } from "../helpers/versions.js";
 
+const QUERIES = 1_000_000;
+const SINGLE_QUERIES = 10_000;
+
 const seed = runSeed("probe conformance");
 const probes: Probe[] = [new WasmProbe(Core.create({ memoryBytes: 64 << 20 })), new JsProbe()];
 
-const shapes: Record<string, Shape> = {
-  "dense, one commit": { offsets: 4087, universe: 4087, rlsns: 1, versions: 1, uniform: true },
-  "dense with history": { offsets: 4087, universe: 4087, rlsns: 1024, versions: 1, uniform: true },
-  "4 versions each": { offsets: 1000, universe: 1 << 20, rlsns: 1024, versions: 4, uniform: true },
-  "sparse, one commit": { offsets: 4087, universe: 1 << 20, rlsns: 1, versions: 1, uniform: true },
-  "sparse with history": { offsets: 4087, universe: 1 << 20, rlsns: 1024, versions: 1, uniform: true },
-  "sparse in all offsets": { offsets: 3000, universe: 2 ** 32 - 1, rlsns: 2 ** 32, versions: 2, uniform: false },
+const edges: Record<string, Shape> = {
+  "sparse in all offsets and rLSNs": {
+    offsets: 3000,
+    universe: 2 ** 32 - 1,
+    rlsns: 2 ** 32,
+    versions: 2,
+    uniform: false,
+  },
   "gaps, many versions": { offsets: 300, universe: 500, rlsns: 256, versions: 40, uniform: false },
   "long groups": { offsets: 5, universe: 9, rlsns: 70_000, versions: 9000, uniform: false },
   "one page": { offsets: 1, universe: 1, rlsns: 1, versions: 1, uniform: true },
   "over 65,535 of each": { offsets: 70_000, universe: 1 << 20, rlsns: 300, versions: 2, uniform: false },
 };
 
-const QUERIES = 1_000_000;
+const contents: [name: string, volumes: VolumeVersions[]][] = [
+  ...workloads.map(({ name, volumes }): [string, VolumeVersions[]] => [name, volumes(seed)]),
+  ...Object.entries(edges).map(([name, shape]): [string, VolumeVersions[]] => [
+    name,
+    [randomVersions(new Random(seed), shape)],
+  ]),
+];
 
-describe.each(Object.entries(shapes))("%s", (_name, shape) => {
-  const random = new Random(seed);
-  const versions = randomVersions(random, shape);
-  const oracle = new VersionsOracle(versions, 0);
-  const offsets = new Uint32Array(QUERIES);
-  const rlsns = new Uint32Array(QUERIES);
-  const expected = new Int32Array(QUERIES);
-  for (let i = 0; i < QUERIES; i++) {
-    [offsets[i], rlsns[i]] = randomQuery(random, versions);
-    expected[i] = oracle.find(offsets[i], rlsns[i]);
+/** Queries of one volume and the oracle's answers. */
+interface Asked {
+  readonly versions: VolumeVersions;
+  readonly firstLocal: number;
+  readonly offsets: Uint32Array;
+  readonly rlsns: Uint32Array;
+  readonly expected: Int32Array;
+}
+
+function ask(random: Random, volumes: readonly VolumeVersions[]): Asked[] {
+  const count = Math.ceil(QUERIES / volumes.length);
+  let firstLocal = 0;
+  return volumes.map((versions) => {
+    const oracle = new VersionsOracle(versions, firstLocal);
+    const asked = {
+      versions,
+      firstLocal,
+      offsets: new Uint32Array(count),
+      rlsns: new Uint32Array(count),
+      expected: new Int32Array(count),
+    };
+    for (let i = 0; i < count; i++) {
+      const [offset, rlsn] = randomQuery(random, versions);
+      asked.offsets[i] = offset;
+      asked.rlsns[i] = rlsn;
+      asked.expected[i] = oracle.find(offset, rlsn);
+    }
+    firstLocal += versions.rlsns.length;
+    return asked;
+  });
+}
+
+function hold(probe: Probe, head: Uint8Array, everything: readonly Asked[]): void {
+  const index = probe.openIndex(head, "test");
+  for (const { versions, firstLocal, offsets, rlsns, expected } of everything) {
+    const volume = index.volume(versions.vid);
+    const locals = new Int32Array(offsets.length).fill(-2);
+    index.findMany(volume, offsets, rlsns, locals);
+    const wrong = locals.findIndex((local, i) => local !== expected[i]);
+    expect(wrong, `${probe.kind}: query ${wrong} (${offsets[wrong]}, ${rlsns[wrong]})`).toBe(-1);
+    for (let i = 0; i < Math.min(offsets.length, SINGLE_QUERIES); i++) {
+      const local = index.find(volume, offsets[i], rlsns[i]);
+      if (local !== expected[i]) expect.fail(`${probe.kind}: find(${offsets[i]}, ${rlsns[i]}) = ${local}`);
+      if (local >= 0 && index.rlsnAt(volume, local) !== versions.rlsns[local - firstLocal]) {
+        expect.fail(`${probe.kind}: rlsnAt(${local})`);
+      }
+    }
   }
+  index.close();
+}
 
-  const forced: ForcedEncodings[] = [{}];
-  for (const o of OFFSET_ENCODINGS) for (const r of RLSN_ENCODINGS) forced.push({ offsets: o, rlsns: r });
-  const possible = forced.filter((force) => canForce(versions, force));
+const pairs: ForcedEncodings[] = [{}];
+for (const offsets of OFFSET_ENCODINGS) for (const rlsns of RLSN_ENCODINGS) pairs.push({ offsets, rlsns });
+
+describe.each(contents)("%s", (_name, volumes) => {
+  const random = new Random(seed);
+  const everything = ask(random, volumes);
+  const possible = pairs.filter((force) => volumes.every((versions) => canForce(versions, force)));
 
   test.each(possible)("$offsets offsets, $rlsns rLSNs", (force) => {
-    const head = headOf(random, [versions], force);
-    const decoded = decodeIndex(head, "test").volumes[0];
-    expect(decoded.offsets).toEqual(versions.offsets);
-    expect(decoded.starts).toEqual(versions.starts);
-    expect(decoded.rlsns).toEqual(versions.rlsns);
-    const locals = new Int32Array(QUERIES);
-    for (const probe of probes) {
-      const index = probe.openIndex(head, "test");
-      const volume = index.volume(versions.vid);
-      index.findMany(volume, offsets, rlsns, locals.fill(-2));
-      const wrong = locals.findIndex((local, i) => local !== expected[i]);
-      expect(wrong, `${probe.kind}: query ${wrong} (${offsets[wrong]}, ${rlsns[wrong]})`).toBe(-1);
-      for (let i = 0; i < 10_000; i++) {
-        const local = index.find(volume, offsets[i], rlsns[i]);
-        if (local !== expected[i]) expect.fail(`${probe.kind}: find(${offsets[i]}, ${rlsns[i]}) = ${local}`);
-        if (local >= 0 && index.rlsnAt(volume, local) !== versions.rlsns[local]) {
-          expect.fail(`${probe.kind}: rlsnAt(${local})`);
-        }
-      }
-      index.close();
+    const head = headOf(random, volumes, force);
+    for (const [v, decoded] of decodeIndex(head, "test").volumes.entries()) {
+      expect(decoded.offsets).toEqual(volumes[v].offsets);
+      expect(decoded.starts).toEqual(volumes[v].starts);
+      expect(decoded.rlsns).toEqual(volumes[v].rlsns);
     }
+    for (const probe of probes) hold(probe, head, everything);
   });
 });
 
-test("many volumes in one segment, each with its own encodings", () => {
+test("a volume that is not in the segment has no handle", () => {
   const random = new Random(seed);
-  const volumes = Array.from({ length: 1000 }, () =>
-    randomVersions(random, {
-      offsets: random.between(1, 12),
-      universe: random.pick([12, 1024, 2 ** 32 - 1]),
-      rlsns: random.pick([8, 300, 2 ** 32]),
-      versions: random.between(1, 3),
-      uniform: random.chance(0.5),
-    }),
-  ).sort((a, b) => a.vid.compare(b.vid));
-  const head = headOf(random, volumes);
+  const head = headOf(random, workloads.find(({ name }) => name.startsWith("1000"))!.volumes(seed));
   for (const probe of probes) {
     const index = probe.openIndex(head, "test");
-    let firstLocal = 0;
-    for (const versions of volumes) {
-      const oracle = new VersionsOracle(versions, firstLocal);
-      const volume = index.volume(versions.vid);
-      for (let i = 0; i < 100; i++) {
-        const [offset, rlsn] = randomQuery(random, versions);
-        expect(index.find(volume, offset, rlsn)).toBe(oracle.find(offset, rlsn));
-      }
-      firstLocal += versions.rlsns.length;
-    }
-    for (let i = 0; i < 1000; i++) {
-      const stranger = randomVersions(random, { offsets: 1, universe: 1, rlsns: 1, versions: 1, uniform: true });
-      expect(index.volume(stranger.vid)).toBe(-1);
-    }
+    for (let i = 0; i < 1000; i++) expect(index.volume(randomVid(random))).toBe(-1);
     index.close();
   }
 });
