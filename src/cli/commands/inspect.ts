@@ -23,7 +23,8 @@ Examples:
 
 Options:
   --json           an array of { place, bytes, id, pageSizeBytes, pageCount, indexBytes, inline,
-                   volumes: [{ vid, pageCount, offsetCount, offsetEncoding, rlsnEncoding, indexBytes }] }`,
+                   volumes: [{ vid, pageCount, offsetCount, offsetEncoding, rlsnEncoding,
+                   indexBytes }] }`,
   options: { json: { type: "boolean" } },
   positionals: ["segment"],
   run: async (context) => {
