@@ -5,7 +5,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import type { Random } from "./random.js";
 
 /** A `sqlite3` process with a database open: an application that is running. */
@@ -133,7 +133,8 @@ export interface State {
   readonly sha256: string;
 }
 
-const oracle = fileURLToPath(new URL("./wal_oracle.py", import.meta.url));
+/** Tests and scripts run at the package's root. */
+const oracle = resolve("test/helpers/wal_oracle.py");
 
 /** What the database file was and became with each transaction of its WAL, by the Python oracle. */
 export function statesOf(path: string): State[] {
