@@ -1,0 +1,226 @@
+/** Random log objects for the tests of their codecs. */
+import { SegmentId, VolumeId } from "../../../src/core/ids.js";
+import { type CatalogEntry, decodeCatalogRecord, encodeCatalogRecord } from "../../../src/format/catalog.js";
+import { decodeManifest, encodeManifest, type LeafEntry, type Manifest } from "../../../src/format/manifest.js";
+import { decodeLeaf, encodeLeaf, type Leaf } from "../../../src/format/manifest-leaf.js";
+import { decodeRecord, encodeRecord } from "../../../src/format/record.js";
+import type { Drop, Range } from "../../../src/format/record-range.js";
+import type { Location, Reference } from "../../../src/format/record-reference.js";
+import { decodeSharedList, encodeSharedList } from "../../../src/format/shared-list.js";
+import type { Random } from "../../helpers/random.js";
+
+export const randomVid = (random: Random) => VolumeId.fromBytes(random.bytes(16));
+export const randomSegmentId = (random: Random) => SegmentId.fromBytes(random.bytes(16));
+/** Small numbers mostly, and large ones. */
+export const randomNumber = (random: Random, max = Number.MAX_SAFE_INTEGER) =>
+  Math.min(max, random.chance(0.2) ? random.u32() * 2 ** random.below(21) : random.below(300));
+
+function randomReference(random: Random, vid: VolumeId, firstLsn: number, count: number): Reference {
+  const base = random.below(count);
+  const byteLength = random.between(64, 5000);
+  const bodyOffset = random.between(64, byteLength);
+  const lowestOffset = randomNumber(random, 2 ** 32 - 2);
+  const locations: Location[] = [
+    { kind: "record", record: randomNumber(random), start: randomNumber(random) },
+    { kind: "object", vid: random.chance(0.7) ? vid : randomVid(random), record: randomNumber(random) },
+    { kind: "shared", group: randomSegmentId(random) },
+  ];
+  return {
+    location: random.pick(locations),
+    segmentId: randomSegmentId(random),
+    sha256: random.bytes(32),
+    vid: random.chance(0.7) ? vid : randomVid(random),
+    baseLsn: firstLsn + base,
+    highestRlsn: random.below(count - base),
+    byteLength,
+    bodyOffset,
+    pageCount: random.between(1, 4000),
+    lowestOffset,
+    highestOffset: Math.min(2 ** 32 - 2, lowestOffset + randomNumber(random, 2 ** 32)),
+    head: random.chance(0.5) && bodyOffset <= 4096 ? random.bytes(bodyOffset) : undefined,
+  };
+}
+
+export function randomRange(random: Random, vid: VolumeId): Range {
+  const firstLsn = 1 + randomNumber(random, 2 ** 52);
+  const count = random.below(12);
+  const times: number[] = [];
+  let time = randomNumber(random, 2 ** 45);
+  for (let i = 0; i < count; i++) times.push((time += random.below(1000)));
+  const drops: Drop[] = [];
+  for (let left = count === 0 ? 0 : random.below(4); left > 0; left--) {
+    const from = randomNumber(random, 2 ** 32 - 2);
+    const to = random.chance(0.3) ? 2 ** 32 - 1 : Math.min(2 ** 32 - 1, from + 1 + random.below(100));
+    drops.push({ lsn: firstLsn + random.below(count), from, to });
+  }
+  drops.sort((a, b) => a.lsn - b.lsn);
+  return {
+    firstLsn,
+    times,
+    pageCounts: times.map(() => randomNumber(random, 2 ** 32 - 1)),
+    changed: times.map(() => randomNumber(random, 2 ** 32 - 1)),
+    references: Array.from({ length: count === 0 ? 0 : random.below(5) }, () =>
+      randomReference(random, vid, firstLsn, count),
+    ),
+    drops,
+  };
+}
+
+export function randomLeaf(random: Random, vid: VolumeId): Leaf {
+  return { firstRecord: 1 + randomNumber(random, 2 ** 50), recordCount: random.below(100), ...randomRange(random, vid) };
+}
+
+export function randomManifest(random: Random, vid: VolumeId): Manifest {
+  const leaves: LeafEntry[] = [];
+  let firstRecord = 1;
+  let firstLsn = 1;
+  for (let left = random.below(4); left > 0; left--) {
+    const isEmpty = random.chance(0.2);
+    const lowestOffset = isEmpty ? 2 ** 32 - 1 : randomNumber(random, 2 ** 32 - 2);
+    const firstTime = randomNumber(random, 2 ** 45);
+    const leaf: LeafEntry = {
+      id: randomSegmentId(random),
+      checksum: random.bytes(16),
+      byteLength: randomNumber(random),
+      firstRecord,
+      recordCount: random.between(1, 1000),
+      firstLsn,
+      lsnCount: random.between(1, 1000),
+      firstTime,
+      lastTime: firstTime + random.below(1e9),
+      lowestOffset,
+      highestOffset: isEmpty ? -1 : Math.min(2 ** 32 - 2, lowestOffset + random.below(1000)),
+      lowestDrop: random.chance(0.5) ? 2 ** 32 - 1 : random.u32() - 1,
+    };
+    leaves.push({ ...leaf, lowestDrop: Math.max(0, leaf.lowestDrop) });
+    firstRecord += leaf.recordCount;
+    firstLsn += leaf.lsnCount;
+  }
+  const tail = tailFrom(random, vid, firstRecord, firstLsn);
+  const lastLsn = firstLsn + tail.times.length - 1;
+  return {
+    closed: random.chance(0.2),
+    cutoff: lastLsn < 1 ? 1 : random.between(1, lastLsn),
+    boundary: random.below(firstRecord + tail.recordCount),
+    time: randomNumber(random),
+    pageCount: randomNumber(random, 2 ** 32 - 1),
+    meta: random.chance(0.5) ? random.bytes(random.below(50)) : undefined,
+    leaves,
+    tail,
+  };
+}
+
+function tailFrom(random: Random, vid: VolumeId, firstRecord: number, firstLsn: number): Leaf {
+  const leaf = randomLeaf(random, vid);
+  const shift = firstLsn - leaf.firstLsn;
+  return {
+    ...leaf,
+    firstRecord,
+    firstLsn,
+    references: leaf.references.map((reference) => ({ ...reference, baseLsn: reference.baseLsn + shift })),
+    drops: leaf.drops.map((drop) => ({ ...drop, lsn: drop.lsn + shift })),
+  };
+}
+
+export function randomState(random: Random): CatalogEntry[] {
+  return Array.from({ length: random.below(5) }, (_, i) => ({
+    vid: randomVid(random),
+    name: `vol-${i}-é${random.below(100)}`,
+    pageSizeBytes: random.pick([512, 4096, 65536]),
+    createdMs: randomNumber(random),
+  })).sort((a, b) => a.vid.compare(b.vid));
+}
+
+export interface Sample {
+  readonly name: string;
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  /** Bytes up to here are covered by the envelope. */
+  readonly coveredBytes: number;
+  readonly value: unknown;
+  decode(bytes: Uint8Array, key: string): unknown;
+}
+
+/** One object of each kind, and what it must decode to. */
+export function randomSamples(random: Random): Sample[] {
+  const vid = randomVid(random);
+  const samples: Sample[] = [];
+  const add = (sample: Omit<Sample, "coveredBytes">) =>
+    samples.push({ ...sample, coveredBytes: 32 + new DataView(sample.bytes.buffer).getUint32(12, true) });
+
+  const record = 1 + randomNumber(random, 2 ** 50);
+  const range = randomRange(random, vid);
+  // As many attached segments as there happen to be references to this record.
+  const attachments: Uint8Array[] = [];
+  const references = range.references.map((reference): Reference => {
+    if (random.chance(0.5)) return reference.location.kind === "record" ? { ...reference, location: { kind: "record", record: 2 ** 51, start: 1 } } : reference;
+    const bytes = random.bytes(random.between(64, 300));
+    attachments.push(bytes);
+    const bodyOffset = random.between(64, bytes.length);
+    const head = bytes.slice(0, bodyOffset);
+    return { ...reference, location: { kind: "record", record, start: 0 }, byteLength: bytes.length, bodyOffset, head };
+  });
+  const nonce = random.bytes(16);
+  const closing = range.times.length === 0 && random.chance(0.5);
+  const meta = random.chance(0.5) ? random.bytes(random.below(100)) : undefined;
+  const key = "v/1/l/2";
+  const bytes = encodeRecord(key, vid, record, { nonce, closing, range: { ...range, references }, meta }, attachments);
+  let at = 32 + new DataView(bytes.buffer).getUint32(12, true);
+  const placed = references.map((reference) => {
+    if (reference.location.kind !== "record" || reference.location.record !== record) return reference;
+    const start = at;
+    at += reference.byteLength;
+    return { ...reference, location: { ...reference.location, start } };
+  });
+  add({
+    name: "record",
+    key,
+    bytes,
+    value: { nonce: Buffer.from(nonce).toString("hex"), closing, meta, range: { ...range, references: placed } },
+    decode: (bytes, key) => decodeRecord(bytes, key, vid, record),
+  });
+
+  const leaf = randomLeaf(random, vid);
+  add({
+    name: "leaf",
+    key: "v/1/f/9",
+    bytes: encodeLeaf("v/1/f/9", vid, leaf),
+    value: leaf,
+    decode: (bytes, key) => decodeLeaf(bytes, key, vid).leaf,
+  });
+
+  const manifest = randomManifest(random, vid);
+  add({
+    name: "manifest",
+    key: "v/1/m/7",
+    bytes: encodeManifest("v/1/m/7", vid, manifest),
+    value: { manifest, key: "v/1/m/7" },
+    decode: (bytes, key) => decodeManifest(bytes, key, vid),
+  });
+
+  const state = random.chance(0.5) ? randomState(random) : undefined;
+  const name = `name ${random.below(1000)}`;
+  const change = random.pick([
+    { kind: "create", vid, pageSizeBytes: 4096, name } as const,
+    { kind: "rename", vid, name } as const,
+    { kind: "drop", vid } as const,
+  ]);
+  const timeMs = randomNumber(random);
+  add({
+    name: "catalog record",
+    key: "c/17",
+    bytes: encodeCatalogRecord("c/17", nonce, { timeMs, change, state }),
+    value: { record: { nonce: Buffer.from(nonce).toString("hex"), timeMs, change, state }, key: "c/17" },
+    decode: (bytes, key) => decodeCatalogRecord(bytes, key),
+  });
+
+  const list = Array.from({ length: random.below(5) }, () => ({ vid: randomVid(random), record: randomNumber(random) }));
+  add({
+    name: "shared list",
+    key: "s/shared/1/records",
+    bytes: encodeSharedList("s/shared/1/records", list),
+    value: list,
+    decode: decodeSharedList,
+  });
+  return samples;
+}
