@@ -9,9 +9,37 @@
 //   cumulative    starts: u32 for each offset, and the end
 //   byte deltas   groups: (first version, byte position) for each offset, and the end;
 //                 samples: (rLSN, byte position behind it) for every 32nd version
-import { xxh64 } from "./xxh64";
 import {
-  BAD_BLOCK,
+  blockEnd,
+  bytesFor,
+  constantRlsn,
+  COUNTS_CUMULATIVE,
+  COUNTS_ONE,
+  COUNTS_UNIFORM,
+  countsAt,
+  countsKind,
+  cursor,
+  firstOffset,
+  lowWidth,
+  MAX_U32,
+  maxRlsn,
+  offsetCount,
+  offsetsAt,
+  offsetsKind,
+  offsetSpan,
+  parseBlock,
+  RLSNS_BYTES,
+  RLSNS_CONSTANT,
+  RLSNS_FIXED,
+  RLSNS_MERGED,
+  rlsnsAt,
+  rlsnsKind,
+  startBlocks,
+  versionCount,
+  versionsEach,
+  width,
+} from "./block";
+import {
   BAD_CHECKSUM,
   BAD_COUNTS,
   BAD_LENGTH,
@@ -37,162 +65,10 @@ import {
   VOLUME_BYTES,
 } from "./volume";
 
+import { xxh64 } from "./xxh64";
+
 const HEADER_BYTES: u32 = 64;
 const CHECKSUM_AT: u32 = 56;
-const MAX_VERSIONS: u64 = 1 << 20;
-const MAX_U32: u64 = 0xffffffff;
-const MAX_KEYS: u64 = 1 << 53;
-
-// How the versions of an offset are counted (bits 2 and 3 of a block's tag).
-const COUNTS_ONE: u32 = 0;
-const COUNTS_UNIFORM: u32 = 1;
-const COUNTS_CUMULATIVE: u32 = 2;
-const COUNTS_IMPLIED: u32 = 3;
-
-// How rLSNs are stored (bits 4 and 5).
-const RLSNS_CONSTANT: u32 = 0;
-const RLSNS_FIXED: u32 = 1;
-const RLSNS_BYTES: u32 = 2;
-const RLSNS_MERGED: u32 = 3;
-
-// The block that was parsed last. One thread, no recursion: plain globals stand for a struct.
-let cursor: u32 = 0;
-let limit: u32 = 0;
-let failed: bool = false;
-let offsetsKind: u32 = 0;
-let countsKind: u32 = 0;
-let rlsnsKind: u32 = 0;
-let offsetCount: u32 = 0;
-let versionCount: u32 = 0;
-let firstOffset: u32 = 0;
-let offsetSpan: u32 = 0;
-let versionsEach: u32 = 0;
-let width: u32 = 0;
-let constantRlsn: u32 = 0;
-let maxRlsn: u32 = 0;
-let offsetsAt: u32 = 0;
-let countsAt: u32 = 0;
-let countsEnd: u32 = 0;
-let rlsnsAt: u32 = 0;
-let blockEnd: u32 = 0;
-
-/** A varint of at most `max`, in its shortest form; sets `failed` for anything else. */
-function varint(max: u64): u64 {
-  let value: u64 = 0;
-  let shift: u64 = 0;
-  while (cursor < limit && shift <= 49) {
-    const byte = <u64>load<u8>(cursor++);
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) {
-      if ((byte == 0 && shift > 0) || value > max) failed = true;
-      return value;
-    }
-    shift += 7;
-  }
-  failed = true;
-  return 0;
-}
-
-/** The width of the low bits: the largest w with `count << w` at most `universe`, or 0. */
-function lowWidth(count: u64, universe: u64): u32 {
-  let w: u32 = 0;
-  while (count << (w + 1) <= universe) w++;
-  return w;
-}
-
-// @ts-ignore: decorator
-@inline
-function bytesFor(bits: u64): u64 {
-  return (bits + 7) >> 3;
-}
-
-/** Takes `length` bytes of payload and returns where they begin; sets `failed` where the index ends before. */
-function take(length: u64): u32 {
-  const start = cursor;
-  if (length > <u64>(limit - cursor)) failed = true;
-  else cursor += <u32>length;
-  return start;
-}
-
-/** Bytes of an Elias-Fano sequence: the low bits, then the high bits; `last` is the largest value it may hold. */
-function eliasFanoBytes(count: u64, last: u64): u64 {
-  const w = lowWidth(count, last + 1);
-  return bytesFor(count * w) + bytesFor(count + (last >> w));
-}
-
-/** Parses the block at `cursor`: parameters and the places of the payloads. Returns a status. */
-function parseBlock(): i32 {
-  const start = cursor;
-  failed = false;
-  const tag: u32 = cursor < limit ? <u32>load<u8>(cursor++) : 0xff;
-  offsetsKind = tag & 3;
-  countsKind = (tag >> 2) & 3;
-  rlsnsKind = (tag >> 4) & 3;
-  const expectsImplied = rlsnsKind == RLSNS_MERGED;
-  if (
-    tag > 0x3f ||
-    offsetsKind > ELIAS_FANO ||
-    (countsKind == COUNTS_IMPLIED) != expectsImplied ||
-    (rlsnsKind == RLSNS_CONSTANT && countsKind != COUNTS_ONE)
-  ) {
-    return report(BAD_BLOCK, start);
-  }
-  offsetCount = <u32>varint(MAX_VERSIONS);
-  firstOffset = <u32>varint(MAX_U32 - 1);
-  offsetSpan = offsetsKind == RUN ? offsetCount - 1 : <u32>varint(MAX_U32 - 1);
-  if (
-    failed ||
-    offsetCount == 0 ||
-    <u64>firstOffset + offsetSpan > MAX_U32 - 1 ||
-    offsetSpan < offsetCount - 1
-  ) {
-    return report(BAD_BLOCK, start);
-  }
-  let versions: u64 = offsetCount;
-  versionsEach = 0;
-  if (countsKind == COUNTS_UNIFORM) {
-    versionsEach = <u32>varint(MAX_VERSIONS);
-    versions = <u64>offsetCount * versionsEach;
-    if (versionsEach < 2) failed = true;
-  } else if (countsKind != COUNTS_ONE) {
-    versions = varint(MAX_VERSIONS);
-    if (versions < <u64>offsetCount) failed = true;
-  }
-  if (failed || versions > MAX_VERSIONS) return report(BAD_BLOCK, start);
-  versionCount = <u32>versions;
-  let rlsnBytes: u64 = 0;
-  width = 0;
-  if (rlsnsKind == RLSNS_CONSTANT) {
-    constantRlsn = <u32>varint(MAX_U32);
-  } else if (rlsnsKind == RLSNS_FIXED) {
-    width = cursor < limit ? <u32>load<u8>(cursor++) : 0;
-    if (width < 1 || width > 32) failed = true;
-    rlsnBytes = bytesFor(<u64>versionCount * width);
-  } else if (rlsnsKind == RLSNS_BYTES) {
-    rlsnBytes = varint(MAX_U32);
-  } else {
-    maxRlsn = <u32>varint(MAX_U32);
-    const keys = <u64>offsetCount * (<u64>maxRlsn + 1);
-    if (keys > MAX_KEYS || <u64>versionCount > keys) failed = true;
-    else {
-      width = lowWidth(versionCount, keys);
-      rlsnBytes = eliasFanoBytes(versionCount, keys - 1);
-    }
-  }
-  if (failed) return report(BAD_BLOCK, start);
-  offsetsAt = cursor;
-  if (offsetsKind == BITMAP) take(bytesFor(<u64>offsetSpan + 1));
-  else if (offsetsKind == ELIAS_FANO) take(eliasFanoBytes(offsetCount, offsetSpan));
-  countsAt = cursor;
-  if (countsKind == COUNTS_CUMULATIVE && offsetCount > 1) {
-    take(eliasFanoBytes(offsetCount - 1, versionCount - offsetCount));
-  }
-  countsEnd = cursor;
-  rlsnsAt = cursor;
-  take(rlsnBytes);
-  blockEnd = cursor;
-  return failed ? report(BAD_BLOCK, start) : OK;
-}
 
 // @ts-ignore: decorator
 @inline
@@ -248,15 +124,12 @@ function sampleBytes(): u64 {
 export function measure(head: u32, indexBytes: u32, bodyOffset: u32, volumeCount: u32, pageCount: u32): i32 {
   const sum = xxh64(head + HEADER_BYTES, bodyOffset - HEADER_BYTES, xxh64(head, CHECKSUM_AT, 0));
   if (sum != load<u64>(head + CHECKSUM_AT)) return -report(BAD_CHECKSUM, CHECKSUM_AT);
-  limit = head + HEADER_BYTES + indexBytes;
-  for (let at = limit; at < head + bodyOffset; at++) {
+  const table = head + HEADER_BYTES;
+  const end = table + indexBytes;
+  for (let at = end; at < head + bodyOffset; at++) {
     if (load<u8>(at) != 0) return -report(BAD_LENGTH, at - head);
   }
-  cursor = head + HEADER_BYTES;
-  const table = cursor;
-  failed = false;
-  take(<u64>volumeCount << 4);
-  if (failed || volumeCount == 0) return -report(BAD_VOLUME_TABLE, HEADER_BYTES);
+  if (volumeCount == 0 || <u64>volumeCount << 4 > <u64>indexBytes) return -report(BAD_VOLUME_TABLE, HEADER_BYTES);
   for (let i: u32 = 1; i < volumeCount; i++) {
     const id = table + (i << 4);
     const high = bswap(load<u64>(id));
@@ -265,6 +138,7 @@ export function measure(head: u32, indexBytes: u32, bodyOffset: u32, volumeCount
       return -report(BAD_VOLUME_TABLE, id - head);
     }
   }
+  startBlocks(table + (volumeCount << 4), end);
   let bytes: u64 = <u64>volumeCount * VOLUME_BYTES;
   let versions: u64 = 0;
   for (let i: u32 = 0; i < volumeCount; i++) {
@@ -273,7 +147,7 @@ export function measure(head: u32, indexBytes: u32, bodyOffset: u32, volumeCount
     bytes += offsetDirectoryBytes() + versionDirectoryBytes() + sampleBytes();
     versions += versionCount;
   }
-  if (cursor != limit) return -report(BAD_LENGTH, cursor - head);
+  if (cursor != end) return -report(BAD_LENGTH, cursor - head);
   if (versions != <u64>pageCount) return -report(BAD_LENGTH, 36);
   return bytes > 0x7fffffff ? -report(BAD_LENGTH, HEADER_BYTES) : <i32>bytes;
 }
@@ -424,6 +298,10 @@ function checkFixed(start: u32, end: u32): bool {
 }
 
 function deriveFixed(volume: u32, directory: u32): i32 {
+  if (countsKind == COUNTS_CUMULATIVE) {
+    const status = deriveStarts(directory, 4);
+    if (status != OK) return status;
+  }
   if (!paddingIsZero(rlsnsAt, <u64>versionCount * width)) return report(BAD_RLSNS, rlsnsAt);
   if (countsKind == COUNTS_ONE) {
     store<u8>(volume, <u8>FIXED_SINGLE, 1);
@@ -434,8 +312,6 @@ function deriveFixed(volume: u32, directory: u32): i32 {
     }
   } else {
     store<u8>(volume, <u8>FIXED_CUMULATIVE, 1);
-    const status = deriveStarts(directory, 4);
-    if (status != OK) return status;
     for (let i: u32 = 0; i < offsetCount; i++) {
       const start = directory + (i << 2);
       if (!checkFixed(load<u32>(start), load<u32>(start, 4))) return report(BAD_RLSNS, rlsnsAt);
@@ -525,8 +401,8 @@ function deriveMerged(volume: u32, directory: u32): i32 {
 
 /** Checks every value of an index that `measure` has accepted and writes volumes and directories at `area`. A status. */
 export function derive(head: u32, indexBytes: u32, volumeCount: u32, area: u32): i32 {
-  limit = head + HEADER_BYTES + indexBytes;
-  cursor = head + HEADER_BYTES + (volumeCount << 4);
+  const table = head + HEADER_BYTES;
+  startBlocks(table + (volumeCount << 4), table + indexBytes);
   let directory = area + volumeCount * VOLUME_BYTES;
   let firstLocal: u32 = 0;
   for (let i: u32 = 0; i < volumeCount; i++) {
