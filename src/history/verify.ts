@@ -14,7 +14,15 @@ import { decodeRecord } from "../format/record.js";
 import type { Range } from "../format/record-range.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import { Catalog } from "../log/catalog.js";
-import { CATALOG_HEAD_KEY, catalogKey, leafKey, manifestHeadKey, manifestKey, placeOf, recordKey } from "../log/keys.js";
+import {
+  CATALOG_HEAD_KEY,
+  catalogKey,
+  leafKey,
+  manifestHeadKey,
+  manifestKey,
+  placeOf,
+  recordKey,
+} from "../log/keys.js";
 import { readOnward } from "../log/sequence.js";
 import { HistoryColumns } from "./verify-columns.js";
 import { checkReferences, checkSegment, type SegmentPart } from "./verify-segment.js";
