@@ -70,7 +70,8 @@ export class VolumeOracle {
       if (offset >= limit) return false;
       for (let lsn = from + 1; lsn <= to; lsn++) {
         const { commit, pageCount } = this.at(lsn);
-        if (commit!.pages.has(offset) || commit!.drops.some(([low, high]) => offset >= low && offset < high)) return true;
+        if (commit!.pages.has(offset) || commit!.drops.some(([low, high]) => offset >= low && offset < high))
+          return true;
         if (pageCount < this.at(lsn - 1).pageCount && offset >= pageCount) return true;
       }
       return false;

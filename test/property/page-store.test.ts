@@ -10,7 +10,18 @@ import { MemoryStore } from "../../src/io/memory-store.js";
 import { PageStore } from "../../src/node.js";
 import type { Volume } from "../../src/store/volume.js";
 import { type Fault, FaultStore, randomFaults } from "../helpers/fault-store.js";
-import { FAR_OFFSETS, NEAR, type OracleCommit, pageOf, randomCommit, tagOf, tinyCommit, toCommit, VolumeOracle, wideCommit } from "../helpers/page-oracle.js";
+import {
+  FAR_OFFSETS,
+  NEAR,
+  type OracleCommit,
+  pageOf,
+  randomCommit,
+  tagOf,
+  tinyCommit,
+  toCommit,
+  VolumeOracle,
+  wideCommit,
+} from "../helpers/page-oracle.js";
 import { Random, runSeed } from "../helpers/random.js";
 
 const SEEDS = Number(process.env.SEEDS ?? 16);
@@ -101,11 +112,7 @@ class Run {
       commits.push(next);
     }
     const isWrong = random.chance(0.15);
-    const expectedLsn = isWrong
-      ? oracle.lsn + random.pick([-1, 1])
-      : random.chance(0.5)
-        ? oracle.lsn
-        : undefined;
+    const expectedLsn = isWrong ? oracle.lsn + random.pick([-1, 1]) : random.chance(0.5) ? oracle.lsn : undefined;
     if (expectedLsn === -1) return;
     const attempt = async () => {
       const made = commits.map((commit) => toCommit(commit, oracle.pageSize));

@@ -67,7 +67,11 @@ export function randomRange(random: Random, vid: VolumeId): Range {
 }
 
 export function randomLeaf(random: Random, vid: VolumeId): Leaf {
-  return { firstRecord: 1 + randomNumber(random, 2 ** 50), recordCount: random.below(100), ...randomRange(random, vid) };
+  return {
+    firstRecord: 1 + randomNumber(random, 2 ** 50),
+    recordCount: random.below(100),
+    ...randomRange(random, vid),
+  };
 }
 
 export function randomManifest(random: Random, vid: VolumeId): Manifest {
@@ -153,7 +157,10 @@ export function randomSamples(random: Random): Sample[] {
   // As many attached segments as there happen to be references to this record.
   const attachments: Uint8Array[] = [];
   const references = range.references.map((reference): Reference => {
-    if (random.chance(0.5)) return reference.location.kind === "record" ? { ...reference, location: { kind: "record", record: 2 ** 51, start: 1 } } : reference;
+    if (random.chance(0.5))
+      return reference.location.kind === "record"
+        ? { ...reference, location: { kind: "record", record: 2 ** 51, start: 1 } }
+        : reference;
     const bytes = random.bytes(random.between(64, 300));
     attachments.push(bytes);
     const bodyOffset = random.between(64, bytes.length);
@@ -214,7 +221,10 @@ export function randomSamples(random: Random): Sample[] {
     decode: (bytes, key) => decodeCatalogRecord(bytes, key),
   });
 
-  const list = Array.from({ length: random.below(5) }, () => ({ vid: randomVid(random), record: randomNumber(random) }));
+  const list = Array.from({ length: random.below(5) }, () => ({
+    vid: randomVid(random),
+    record: randomNumber(random),
+  }));
   add({
     name: "shared list",
     key: "s/shared/1/records",

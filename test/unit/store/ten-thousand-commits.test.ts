@@ -107,7 +107,11 @@ describe(`a store of ${COMMITS} commits`, () => {
       for await (const { key } of inner.list("")) {
         const bytes = (await inner.get(key))!;
         if (!key.endsWith("/head")) await copy.put(key, bytes);
-        else if (damage === "damaged") await copy.put(key, bytes.map((byte, i) => (i === 40 ? byte ^ 1 : byte)));
+        else if (damage === "damaged")
+          await copy.put(
+            key,
+            bytes.map((byte, i) => (i === 40 ? byte ^ 1 : byte)),
+          );
         else if (damage === "stale" && key.startsWith("v/")) {
           await copy.put(key, (await inner.get(key.replace("head", "0000000000000005")))!);
         }
