@@ -1,14 +1,25 @@
 /** The program as it is installed, in a process of its own: pipes that close, slow readers, Ctrl-C, exit codes. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hashOfFolder } from "../../helpers/cli.js";
+import { runUnprivileged } from "../../helpers/programs.js";
 import { needs } from "../../helpers/requires.js";
+import { needsSmallDisk, SmallDisk } from "../../helpers/small-disk.js";
 import { LiveDatabase } from "../../helpers/sqlite-history.js";
 
 const program = fileURLToPath(new URL("../../../dist/cli.js", import.meta.url));
@@ -131,6 +142,54 @@ describe("the program", needs("sqlite3"), () => {
     expect(hashOfFolder(store)).toBe(before);
   });
 
+  test("a torn WAL tail: the transactions before it, and a warning", () => {
+    copyFileSync(join(folder, "app.db"), join(folder, "torn.db"));
+    const wal = readFileSync(join(folder, "app.db-wal"));
+    writeFileSync(join(folder, "torn.db-wal"), wal.subarray(0, wal.length - 1000));
+    const { status, stdout, stderr } = run("import", "torn.db");
+    expect(stderr).toMatch(/^palimpsest: warning: .*torn\.db-wal/);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^torn: LSNs? 1/);
+    expect(run("sql", "torn", "pragma integrity_check", "--csv").stdout).toBe("integrity_check\nok\n");
+    expect(run("sql", "torn", "select count(*) as n from t", "--csv").stdout).toBe("n\n140000\n");
+    run("drop", "torn", "--yes");
+  });
+
+  test("the WAL of another database is refused", () => {
+    const sqlite3 = (path: string, sql: string) => execFileSync("sqlite3", [path, sql], { cwd: folder });
+    sqlite3("other.db", "pragma page_size=1024; create table o(a, b, c); insert into o values(1, 2, 3)");
+    copyFileSync(join(folder, "app.db-wal"), join(folder, "other.db-wal"));
+    const before = hashOfFolder(store);
+    const { status, stderr } = run("import", "other.db");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^palimpsest: .*other\.db/);
+    expect(hashOfFolder(store)).toBe(before);
+  });
+
+  test("a store folder without write permission", () => {
+    if (process.getuid?.() === 0) {
+      chmodSync(folder, 0o755);
+      const before = hashOfFolder(store);
+      const { code, stderr } = runUnprivileged(program, [
+        "import",
+        join(folder, "app.db"),
+        "--name",
+        "n",
+        "--store",
+        store,
+      ]);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^palimpsest: .*\n$/);
+      expect(hashOfFolder(store)).toBe(before);
+      // What is there can be read.
+      expect(runUnprivileged(program, ["volumes", "--store", store])).toMatchObject({ code: 0, stderr: "" });
+    } else {
+      chmodSync(store, 0o555);
+      expect(run("import", "app.db", "--name", "n").status).toBe(1);
+      chmodSync(store, 0o755);
+    }
+  });
+
   test("reads never write to the store", () => {
     const before = hashOfFolder(store);
     for (const argv of [["volumes"], ["log", "app"], ["sql", "app", "select 1"], ["verify"], ["read", "app", "0"]]) {
@@ -153,5 +212,24 @@ describe("the program", needs("sqlite3"), () => {
     expect(stdout).toBe("160000\n");
     expect(status).toBe(1);
     expect(stderr).toMatch(/Error: uncaught/);
+  });
+
+  test("a full disk: one message, nothing committed by halves, and done once there is space", needsSmallDisk(), () => {
+    const disk = new SmallDisk(40 << 20);
+    try {
+      const free = disk.fill(2 << 20);
+      const argv = ["import", "app.db", "--store", join(disk.folder, "store")];
+      const { status, stderr } = run(...argv);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^palimpsest: .*full.*\n$/);
+      free();
+      expect(run(...argv)).toMatchObject({ status: 0, stderr: "" });
+      expect(run("verify", "--store", join(disk.folder, "store")).status).toBe(0);
+      expect(
+        run("sql", "app", "select count(*) as n from t", "--csv", "--store", join(disk.folder, "store")).stdout,
+      ).toBe("n\n160000\n");
+    } finally {
+      disk.unmount();
+    }
   });
 });
