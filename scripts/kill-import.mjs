@@ -147,6 +147,7 @@ async function main(count, seed) {
       lsn <= last && (mustBe === undefined || lsn === mustBe),
       `LSN ${lsn}, where ${mustBe ?? `at most ${last}`} was due`,
     );
+    if (lsn === 0) return 0;
     const sampled = new Set([1, lsn, 1 + Math.floor(random() * lsn), 1 + Math.floor(random() * lsn)]);
     for (const each of sampled) {
       if (each > lsn) continue;
