@@ -1,0 +1,89 @@
+/** What an attempt's outcome is when the storage answers truly, falsely, late or not at all. */
+import { describe, expect, it } from "vitest";
+import { compareBytes } from "../../../src/core/ids.js";
+import { NoSpace, ReadOnly, Unavailable } from "../../../src/core/errors.js";
+import { MemoryStore } from "../../../src/io/memory-store.js";
+import type { ObjectStore } from "../../../src/io/object-store.js";
+import { putOnce } from "../../../src/log/put-once.js";
+
+const mine = Uint8Array.of(1);
+const theirs = Uint8Array.of(2);
+const isMine = (found: Uint8Array) => compareBytes(found, mine) === 0;
+const put = (objects: ObjectStore) => putOnce(objects, "c/1", mine, isMine);
+
+/** A store whose next calls go as scripted; after that they go well. */
+function scripted(
+  puts: (undefined | "fail" | "lose" | Error)[],
+  gets: (undefined | "fail")[] = [],
+): { objects: ObjectStore; calls: string[] } {
+  const inner = new MemoryStore();
+  const calls: string[] = [];
+  const objects = Object.create(inner) as ObjectStore;
+  objects.putIfAbsent = async (key, bytes) => {
+    calls.push("put");
+    const step = puts.shift();
+    if (step instanceof Error) throw step;
+    if (step === "fail") throw new Unavailable("refused");
+    const answer = await inner.putIfAbsent(key, bytes);
+    if (step === "lose") throw new Unavailable("answer lost");
+    return answer;
+  };
+  objects.get = async (key) => {
+    calls.push("get");
+    if (gets.shift() === "fail") throw new Unavailable("unreadable");
+    return await inner.get(key);
+  };
+  return { objects, calls };
+}
+
+describe("putOnce", () => {
+  it("takes one request when all is well", async () => {
+    const { objects, calls } = scripted([undefined]);
+    expect(await put(objects)).toEqual({ status: "ours" });
+    expect(calls).toEqual(["put"]);
+  });
+
+  it("finds its own object behind a lost answer", async () => {
+    const { objects, calls } = scripted(["lose"]);
+    expect(await put(objects)).toEqual({ status: "ours" });
+    expect(calls).toEqual(["put", "get"]);
+  });
+
+  it("does not take 'exists' for a defeat: a library may have sent the PUT twice", async () => {
+    const { objects } = scripted([]);
+    await objects.putIfAbsent("c/1", mine);
+    expect(await put(objects)).toEqual({ status: "ours" });
+  });
+
+  it("reports whose object is there when it lost", async () => {
+    const { objects } = scripted([]);
+    await objects.putIfAbsent("c/1", theirs);
+    expect(await put(objects)).toEqual({ status: "lost", bytes: theirs });
+  });
+
+  it("puts the same bytes again while nothing is there", async () => {
+    const { objects, calls } = scripted(["fail", "fail"]);
+    expect(await put(objects)).toEqual({ status: "ours" });
+    expect(calls).toEqual(["put", "get", "put", "get", "put"]);
+  });
+
+  it("is unknown when the key cannot be read back, and when every try failed", async () => {
+    expect((await put(scripted(["lose"], ["fail"]).objects)).status).toBe("unknown");
+    expect((await put(scripted(["fail", "fail", "fail"]).objects)).status).toBe("unknown");
+  });
+
+  it("throws what refused it, once nothing is found at the key", async () => {
+    await expect(put(scripted([new NoSpace("full")]).objects)).rejects.toThrow(NoSpace);
+    await expect(put(scripted([new ReadOnly("no")]).objects)).rejects.toThrow(ReadOnly);
+  });
+
+  it("throws what the object at the key makes of reading it", async () => {
+    const { objects } = scripted([]);
+    await objects.putIfAbsent("c/1", theirs);
+    const damaged = new Error("damaged");
+    const attempt = putOnce(objects, "c/1", mine, () => {
+      throw damaged;
+    });
+    await expect(attempt).rejects.toBe(damaged);
+  });
+});

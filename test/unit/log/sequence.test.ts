@@ -1,0 +1,61 @@
+/** Reading gapless sequences: all that is there, nothing twice, few requests. */
+import { describe, expect, it } from "vitest";
+import { MemoryStore } from "../../../src/io/memory-store.js";
+import { catalogKey, numberIn } from "../../../src/log/keys.js";
+import { readNewest, readOnward } from "../../../src/log/sequence.js";
+import { CountingStore } from "../../helpers/counting-store.js";
+
+async function sequence(length: number): Promise<CountingStore> {
+  const inner = new MemoryStore();
+  for (let n = 1; n <= length; n++) await inner.put(catalogKey(n), Uint8Array.of(n & 255, n >> 8));
+  return new CountingStore(inner);
+}
+
+describe("readOnward", () => {
+  it("reads from a number to the end, whatever the window", async () => {
+    const objects = await sequence(150);
+    for (const from of [1, 2, 100, 150, 151]) {
+      for (const window of [1, 4, 64]) {
+        const numbers: number[] = [];
+        for await (const { number, bytes } of readOnward(objects, catalogKey, from, window)) {
+          expect(bytes[0]).toBe(number & 255);
+          numbers.push(number);
+        }
+        expect(numbers).toEqual(Array.from({ length: 151 - from }, (_, i) => from + i));
+      }
+    }
+  });
+
+  it("asks once where there is nothing new", async () => {
+    const objects = await sequence(3);
+    for await (const _ of readOnward(objects, catalogKey, 4, 1)) expect.fail("nothing is there");
+    expect(objects.requests.length).toBe(1);
+  });
+});
+
+describe("readNewest", () => {
+  it("finds the newest in a logarithmic number of requests", async () => {
+    for (const length of [0, 1, 2, 3, 7, 8, 9, 100, 1000]) {
+      const objects = await sequence(length);
+      for (const from of [1, 2, 5, 100, 1000]) {
+        objects.take();
+        const newest = await readNewest(objects, catalogKey, from);
+        expect(newest?.number).toBe(from > length ? undefined : length);
+        if (newest) expect(newest.bytes[0]).toBe(length & 255);
+        expect(objects.requests.length).toBeLessThanOrEqual(2 + 2 * Math.ceil(Math.log2(length + 2)));
+      }
+    }
+  });
+});
+
+describe("keys", () => {
+  it("sort as their numbers do, and give them back", () => {
+    const numbers = [0, 1, 9, 10, 99, 12345, 2 ** 32, Number.MAX_SAFE_INTEGER];
+    const keys = numbers.map(catalogKey);
+    expect(keys.toSorted()).toEqual(keys);
+    expect(keys.map((key) => numberIn(key, catalogKey))).toEqual(numbers);
+    for (const other of ["c/head", "c/1", "", "d/0000000000000001", "c/9999999999999999", "x/c/0000000000000001"]) {
+      expect(numberIn(other, catalogKey)).toBe(undefined);
+    }
+  });
+});
