@@ -139,12 +139,25 @@ describe("a catalog", () => {
 
 describe("volume names", () => {
   it("may be any text of 1 to 255 bytes", () => {
-    for (const name of ["a", " ", "app.db", "../x", "日本語", "😀", "é".repeat(127), "%2e", "01890a5d"]) checkName(name);
+    for (const name of ["a", " ", "app.db", "../x", "日本語", "😀", "é".repeat(127), "%2e", "01890a5d"])
+      checkName(name);
   });
 
   it("may not be empty, long, controlling, half a character, or an id", () => {
     const id = VolumeId.random().toString();
-    const bad: unknown[] = ["", "é".repeat(128), "a\u0000", "a\nb", "\u007f", "\u0085", "\ud800", id, id.toUpperCase(), 7, undefined];
+    const bad: unknown[] = [
+      "",
+      "é".repeat(128),
+      "a\u0000",
+      "a\nb",
+      "\u007f",
+      "\u0085",
+      "\ud800",
+      id,
+      id.toUpperCase(),
+      7,
+      undefined,
+    ];
     for (const name of bad) expect(() => checkName(name as string), String(name)).toThrow(InvalidArgument);
   });
 });

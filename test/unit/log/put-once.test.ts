@@ -1,7 +1,7 @@
 /** What an attempt's outcome is when the storage answers truly, falsely, late or not at all. */
 import { describe, expect, it } from "vitest";
-import { compareBytes } from "../../../src/core/ids.js";
 import { NoSpace, ReadOnly, Unavailable } from "../../../src/core/errors.js";
+import { compareBytes } from "../../../src/core/ids.js";
 import { MemoryStore } from "../../../src/io/memory-store.js";
 import type { ObjectStore } from "../../../src/io/object-store.js";
 import { putOnce } from "../../../src/log/put-once.js";
