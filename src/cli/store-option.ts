@@ -26,7 +26,7 @@ export const LSN_HELP = `  --lsn N          as it stood at LSN N; default the ne
   --at TIME        as it stood at a time, ISO 8601 in UTC, like 2026-03-01T12:00:00Z`;
 
 /** Bytes of linear memory: more than a command gains from, and little enough for a small machine. */
-const MEMORY_BYTES = 128 << 20;
+const MEMORY_BYTES = 64 << 20;
 
 /** Opens the store, which must be there, for `use`, and closes it. */
 export async function withStore<T>(context: CommandContext, use: (store: PageStore) => Promise<T>): Promise<T> {
