@@ -93,7 +93,7 @@ export class FilePages {
 
   async #checkUnchanged(): Promise<void> {
     await this.file.checkUnchanged(this.#state);
-    await this.#overlay?.wal.checkNotReset();
+    await this.#overlay?.wal.checkIntact(this.#overlay.frames.from.frame);
   }
 }
 

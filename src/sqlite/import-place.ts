@@ -13,7 +13,7 @@
  *           number of bytes in the file; LSNs as differences from the one before, which for the first is 0
  */
 import { ByteReader, ByteWriter } from "../format/bytes.js";
-import type { WalPosition } from "./wal.js";
+import type { WalPosition, WalSalts } from "./wal.js";
 
 const MAGIC = 0x31694c50;
 const DATABASE = 1;
@@ -33,7 +33,7 @@ export interface ImportPlace {
   /** Tells one source from another, not where it is. */
   readonly pathDigest: Uint8Array;
   /** `undefined` where there was no WAL. */
-  readonly wal: (WalPosition & { readonly salt1: number; readonly salt2: number }) | undefined;
+  readonly wal: (WalPosition & WalSalts) | undefined;
   /** Of any file, by ascending LSN; empty for a database, whose pages are all whole. */
   readonly lengths: readonly LastPageLength[];
 }

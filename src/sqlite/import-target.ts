@@ -46,7 +46,8 @@ export class ImportTarget {
   /** Time spent in the store's commits. */
   commitMs = 0;
   #volume: Volume | undefined;
-  readonly #previous: Snapshot | undefined;
+  /** The newest LSN's state. */
+  #previous: Snapshot | undefined;
 
   private constructor(
     store: PageStore,
@@ -147,7 +148,8 @@ export class ImportTarget {
   /** Runs a commit of one or more LSNs, and counts its time. */
   async commit(run: () => Promise<Snapshot>): Promise<void> {
     const start = performance.now();
-    this.lsn = (await run()).lsn;
+    this.#previous = await run();
+    this.lsn = this.#previous.lsn;
     this.commitMs += performance.now() - start;
   }
 

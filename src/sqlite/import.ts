@@ -4,8 +4,8 @@
  * not change while it is read, and the WAL may grow but not be started over.
  *
  * Going on (spec/sqlite-import.md): where the WAL still holds the frame that the last import ended with, from there. Else
- * the place is lost, since the WAL was started over or deleted, and the pages of the file that differ from the volume's
- * newest are one LSN; there are none where all transactions had been imported before.
+ * the WAL was started over or deleted. What it held before may still be there, behind its new frames; after that, the
+ * pages of the file that differ from the volume's newest are one LSN, and there are none where nothing was missed.
  */
 import { realpath } from "node:fs/promises";
 import { InvalidArgument } from "../core/errors.js";
@@ -19,7 +19,7 @@ import type { ImportPlace } from "./import-place.js";
 import { defaultVolumeName, type ImportOptions, ImportTarget, pathDigest } from "./import-target.js";
 import { fileError, InputFile } from "./input-file.js";
 import { checkNoHotJournal } from "./rollback-journal.js";
-import { decodeWalHeader, WAL_HEADER_BYTES, Wal, type WalPosition } from "./wal.js";
+import { decodeWalHeader, WAL_HEADER_BYTES, Wal, type WalPosition, type WalSalts } from "./wal.js";
 import { commitTransactions } from "./wal-commits.js";
 import type { WalFrames } from "./wal-frames.js";
 
@@ -100,6 +100,7 @@ class DatabaseImport {
   readonly #warnings: string[];
   readonly #pathDigest: Uint8Array;
   readonly #options: ImportDatabaseOptions;
+  #transactions = 0;
   #pages = 0;
   #walBytes = 0;
 
@@ -123,24 +124,20 @@ class DatabaseImport {
     const name = this.#options.name ?? defaultVolumeName(this.#database.file.path);
     const target = await ImportTarget.find(this.#store, name, this.#pageSize(), "database", this.#options.signal);
     const before = target.lsn;
-    const place = target.place?.wal && (await this.#held(target.place.wal));
+    const last = target.place?.wal;
+    const place = last && (await this.#held(last));
+    let continuous = false;
     const frames = await this.#scan(place);
-    const done = place === undefined ? await this.#commitFile(target, frames) : 0;
-    const transactions = (frames?.transactionCount ?? 0) - done;
-    if (frames !== undefined && this.#wal !== undefined && transactions > 0) {
-      this.#pages += await commitTransactions(target, this.#wal, frames, done, {
-        batchBytes: this.#options.batchBytes ?? DEFAULT_BATCH_BYTES,
-        placeAt: (position, lsn) => this.#placeAt(position, lsn),
-        signal: this.#options.signal,
-        onBytes: (doneBytes, totalBytes) =>
-          this.#options.onProgress?.({ phase: "transactions", doneBytes, totalBytes }),
-      });
+    if (last !== undefined && place === undefined && frames !== undefined) {
+      continuous = await this.#commitOldFrames(target, last, frames);
     }
+    const done = place === undefined ? await this.#commitFile(target, frames, continuous) : 0;
+    if (frames !== undefined) await this.#commitTransactions(target, this.#wal!, frames, done);
     return {
       volume: target.volume,
       firstLsn: target.lsn > before ? before + 1 : undefined,
       lastLsn: target.lsn,
-      transactions,
+      transactions: this.#transactions,
       pages: this.#pages,
       warnings: this.#warnings,
       fileBytes: place === undefined ? this.#database.state.sizeBytes : 0,
@@ -165,7 +162,7 @@ class DatabaseImport {
   }
 
   /** The place of the last import, where the WAL still holds it. */
-  async #held(place: WalPosition & { salt1: number; salt2: number }): Promise<WalPosition | undefined> {
+  async #held(place: WalPosition & WalSalts): Promise<WalPosition | undefined> {
     const wal = this.#wal;
     if (wal === undefined || wal.header.salt1 !== place.salt1 || wal.header.salt2 !== place.salt2) return undefined;
     return (await wal.holds(place)) ? place : undefined;
@@ -197,14 +194,51 @@ class DatabaseImport {
     return frames;
   }
 
-  /** Commits the file as it is, or what differs. Returns how many of the WAL's transactions are in it. */
-  async #commitFile(target: ImportTarget, frames: WalFrames | undefined): Promise<number> {
+  /**
+   * Where the WAL was started over, commits what it held before, as far as the last import had not seen it and the new
+   * frames have not overwritten it.
+   *
+   * @returns Whether nothing is missing between the volume and the new frames.
+   */
+  async #commitOldFrames(target: ImportTarget, last: WalPosition & WalSalts, frames: WalFrames): Promise<boolean> {
+    const wal = this.#wal!;
+    const old = wal.before(last);
+    const rest = await old.scan(last, { signal: this.#options.signal });
+    await this.#commitTransactions(target, old, rest, 0);
+    const restarts = (wal.header.salt1 - last.salt1) >>> 0;
+    const overwritten = frames.frameCount + frames.uncommittedCount;
+    const isWhole = rest.ended === "whole" || rest.ended === "stale";
+    const { sizeBytes } = await wal.file.state();
+    return restarts === 1 && isWhole && overwritten <= last.frame && sizeBytes >= wal.framePosition(last.frame);
+  }
+
+  /** Commits the transactions of `frames` from `first` on. */
+  async #commitTransactions(target: ImportTarget, wal: Wal, frames: WalFrames, first: number): Promise<void> {
+    if (first === frames.transactionCount) return;
+    this.#pages += await commitTransactions(target, wal, frames, first, {
+      batchBytes: this.#options.batchBytes ?? DEFAULT_BATCH_BYTES,
+      placeAt: (position, lsn) => this.#placeAt(wal, position, lsn),
+      signal: this.#options.signal,
+      onBytes: (doneBytes, totalBytes) => this.#options.onProgress?.({ phase: "transactions", doneBytes, totalBytes }),
+    });
+    this.#transactions += frames.transactionCount - first;
+  }
+
+  /**
+   * Commits the file as it is, or what differs.
+   *
+   * @param continuous Nothing is missing between the volume and the WAL.
+   * @returns How many of the WAL's transactions are in the volume then.
+   */
+  async #commitFile(target: ImportTarget, frames: WalFrames | undefined, continuous: boolean): Promise<number> {
     const database = this.#database;
     const wal = this.#wal;
     let done = 0;
     let overlay: { wal: Wal; frames: WalFrames; newest: Uint32Array } | undefined;
     if (wal !== undefined && frames !== undefined && frames.transactionCount > 0) {
       const { transactionCount, untouched } = await findBackfill(database, wal, frames);
+      // What a checkpoint copied since is no concern of a volume that goes on before it.
+      if (continuous && !untouched) return 0;
       done = transactionCount;
       await checkWalFits(database, wal, frames, untouched);
       if (done > 0) overlay = { wal, frames, newest: frames.newestFrames(0, done) };
@@ -219,7 +253,7 @@ class DatabaseImport {
     const pageCount = done > 0 ? frames!.pageCount(done - 1) : inFile;
     const pages = new FilePages(database.file, database.state, target.pageSize, pageCount, overlay);
     const position = frames?.positionAfter(done - 1);
-    const changed = await target.commitImage(pages, (lsn) => this.#placeAt(position, lsn), this.#options);
+    const changed = await target.commitImage(pages, (lsn) => this.#placeAt(wal, position, lsn), this.#options);
     this.#pages += Math.max(0, changed);
     this.#warnLost(target, done, changed);
     return done;
@@ -243,9 +277,8 @@ class DatabaseImport {
     }
   }
 
-  #placeAt(position: WalPosition | undefined, lsn: number): ImportPlace {
-    const header = this.#wal?.header;
-    const wal = header && position && { ...position, salt1: header.salt1, salt2: header.salt2 };
-    return { kind: "database", lsn, pathDigest: this.#pathDigest, wal, lengths: [] };
+  #placeAt(wal: Wal | undefined, position: WalPosition | undefined, lsn: number): ImportPlace {
+    const place = wal && position && { ...position, salt1: wal.header.salt1, salt2: wal.header.salt2 };
+    return { kind: "database", lsn, pathDigest: this.#pathDigest, wal: place, lengths: [] };
   }
 }

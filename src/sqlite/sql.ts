@@ -16,8 +16,9 @@ export interface SqlResult {
 }
 
 /**
- * Opens the SQLite database that `snapshot` holds. The storage must read in place (`file:`, `memory:`); else the first
- * query throws `NotResident`. Queries run on the caller's thread and block it. `close` it after use.
+ * Opens the SQLite database that `snapshot` holds. Queries run on the caller's thread and block it. `close` it after use.
+ *
+ * @throws NotResident where the storage cannot read in place (`file:` and `memory:` can), and what reading a page throws.
  */
 export function openSql(snapshot: Snapshot): Promise<Sql> {
   return openSqlOn({

@@ -172,8 +172,8 @@ export class SnapshotVfs {
     this.#error ??=
       error instanceof NotResident
         ? new NotResident(
-            `${error.message}. sql reads in place, which needs a file: or memory: store; ` +
-              `restore the volume to a file and query that ("palimpsest restore")`,
+            "sql reads pages in place, and this storage cannot: use a file: or memory: store, or restore the volume to " +
+              'a file ("palimpsest restore") and query that',
             { cause: error },
           )
         : error;

@@ -44,12 +44,16 @@ export async function commitTransactions(
     if (frameCount > batchFrames) {
       const newest = frames.newestFrames(from, to);
       pages += newest.length;
-      const commit = { pages: streamedWrites(wal, frames, newest, signal), pageCount: frames.pageCount(from), meta };
+      const commit = {
+        pages: streamedWrites(wal, frames, firstFrame, newest, signal),
+        pageCount: frames.pageCount(from),
+        meta,
+      };
       await target.commit(() => target.volume.commit({ ...commit, ...options }));
     } else {
       await wal.readFrames(frames.from.frame + firstFrame, frameCount, buffer);
       // Read before the check, so what was read is what was checked.
-      await wal.checkNotReset();
+      await wal.checkIntact(frames.from.frame + firstFrame);
       const commits: Commit[] = [];
       for (let transaction = from; transaction < to; transaction++) {
         const writes: PageWrite[] = [];
@@ -73,6 +77,7 @@ export async function commitTransactions(
 async function* streamedWrites(
   wal: Wal,
   frames: WalFrames,
+  firstFrame: number,
   newest: Uint32Array,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PageWrite> {
@@ -88,5 +93,5 @@ async function* streamedWrites(
       yield [frames.pageNumber(newest[i]) - 1, bytes.subarray(at, at + wal.header.pageSize)];
     }
   }
-  await wal.checkNotReset();
+  await wal.checkIntact(frames.from.frame + firstFrame);
 }

@@ -25,11 +25,15 @@ const MAGIC_BIG_ENDIAN = 0x377f0683;
 const VERSION = 3007000;
 const CHUNK_BYTES = 4 << 20;
 
-export interface WalHeader {
-  readonly bigEndian: boolean;
-  readonly pageSize: number;
+/** Change whenever the WAL is started over: salt-1 goes up by one, salt-2 is random. */
+export interface WalSalts {
   readonly salt1: number;
   readonly salt2: number;
+}
+
+export interface WalHeader extends WalSalts {
+  readonly bigEndian: boolean;
+  readonly pageSize: number;
   readonly s1: number;
   readonly s2: number;
 }
@@ -153,12 +157,24 @@ export class Wal {
     }
   }
 
-  /** @throws Unavailable where SQLite has started the WAL over since it was opened: frames may have been overwritten. */
-  async checkNotReset(): Promise<void> {
-    const bytes = new Uint8Array(WAL_HEADER_BYTES);
-    const count = await this.file.read(bytes, 0);
-    const now = decodeWalHeader(bytes.subarray(0, count), this.file.path);
-    if (now?.s1 === this.header.s1 && now.s2 === this.header.s2) return;
+  /**
+   * The WAL as it was before it was last started over, when it had other salts: frames of then may still be there, behind
+   * those of now.
+   */
+  before(salts: WalSalts): Wal {
+    return new Wal(this.file, { ...this.header, salt1: salts.salt1, salt2: salts.salt2 });
+  }
+
+  /**
+   * Makes sure that what was read of frame `first` and those behind it was theirs. SQLite writes from the beginning of
+   * the WAL on, and a frame's header before its page: while the first of them has its salts, none was overwritten.
+   *
+   * @throws Unavailable
+   */
+  async checkIntact(first: number): Promise<void> {
+    const bytes = new Uint8Array(FRAME_HEADER_BYTES);
+    const count = await this.file.read(bytes, this.framePosition(first));
+    if (count === bytes.length && this.#isCurrent(new DataView(bytes.buffer), 0)) return;
     throw new Unavailable(
       `WAL ${this.file.path} was started over while it was read: import again. Long reads of a busy database want ` +
         "PRAGMA wal_autocheckpoint=0 on its connections.",
