@@ -285,7 +285,10 @@ describe("a database that changes while it is read", needs("sqlite3"), () => {
     await using store = await openStore();
     const restart = () => {
       const other = Buffer.from(wal);
-      other.writeUInt32BE(wal.readUInt32BE(16) + 1, 16);
+      const salt = wal.readUInt32BE(16) + 1;
+      for (const at of [16, ...Array.from({ length: (wal.length - 32) / 1048 }, (_, i) => 32 + i * 1048 + 8)]) {
+        other.writeUInt32BE(salt >>> 0, at);
+      }
       writeFileSync(`${path}-wal`, other);
     };
     await expect(
