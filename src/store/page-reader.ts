@@ -14,6 +14,8 @@ import { ABSENT, NEEDS_LOAD, type Resolver } from "./resolver.js";
 const MAX_LOADS = 10_000;
 /** One request reads at most so many bytes of pages that lie side by side. */
 const RUN_BYTES = 1 << 20;
+/** So many bytes between two pages that are wanted are read with them: cheaper than a request more. */
+const GAP_BYTES = 16 << 10;
 /** Requests under way at once for one call. */
 const PARALLEL_RUNS = 4;
 
@@ -211,7 +213,7 @@ interface MissingPage {
   readonly local: number;
 }
 
-/** Groups pages that lie side by side in a segment, in the order of their places. */
+/** Groups pages that lie side by side, or nearly so, in a segment, in the order of their places. */
 function runsOf(pages: MissingPage[]): MissingPage[][] {
   const bySegment = new Map<PlacedSegment, MissingPage[]>();
   for (const page of pages) {
@@ -222,11 +224,13 @@ function runsOf(pages: MissingPage[]): MissingPage[][] {
   const runs: MissingPage[][] = [];
   for (const [segment, group] of bySegment) {
     group.sort((a, b) => a.local - b.local);
-    const maxPages = Math.max(1, Math.floor(RUN_BYTES / (segment.place.pageSizeBytes + PAGE_CHECKSUM_BYTES)));
+    const recordBytes = segment.place.pageSizeBytes + PAGE_CHECKSUM_BYTES;
+    const maxPages = Math.max(1, Math.floor(RUN_BYTES / recordBytes));
+    const maxStep = 1 + Math.floor(GAP_BYTES / recordBytes);
     let run: MissingPage[] = [];
     for (const page of group) {
       const last = run[run.length - 1];
-      if (!last || page.local > last.local + 1 || page.local - run[0].local >= maxPages) runs.push((run = []));
+      if (!last || page.local > last.local + maxStep || page.local - run[0].local >= maxPages) runs.push((run = []));
       run.push(page);
     }
   }
