@@ -1,8 +1,7 @@
 /**
- * A command's standard output: gathers small writes, waits when the reader is slow, and ends quietly when the reader
- * has gone (`palimpsest log app | head`).
+ * A command's standard output: gathers small writes, waits when the reader is slow, ends quietly when the reader has gone
+ * (`palimpsest log app | head`), and fails when the bytes could not be written (`> /dev/full`).
  */
-import { once } from "node:events";
 import type { Writable } from "node:stream";
 
 const GATHER_BYTES = 32768;
@@ -16,14 +15,12 @@ export class Output {
   readonly #stream: Writable;
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
-  #error: NodeJS.ErrnoException | undefined;
 
   constructor(stream: Writable & { readonly isTTY?: boolean }) {
     this.#stream = stream;
     this.isTerminal = stream.isTTY === true;
-    stream.on("error", (error) => {
-      this.#error = error;
-    });
+    // Each write learns of its own failure; the event would end the process.
+    stream.on("error", () => {});
   }
 
   /** Bytes are kept, and must not change, until `flush`. */
@@ -36,7 +33,7 @@ export class Output {
 
   /** Writes what was gathered and `bytes`, which may change once it has resolved. */
   async writeNow(bytes: Uint8Array): Promise<void> {
-    await this.write(Uint8Array.from(bytes));
+    await this.write(bytes);
     await this.flush();
   }
 
@@ -44,23 +41,22 @@ export class Output {
     await this.write(`${text}\n`);
   }
 
-  /** Resolves when the stream has taken everything. */
+  /** Resolves when everything is written. */
   async flush(): Promise<void> {
-    this.#throwIfBroken();
     if (this.#gathered.length === 0) return;
     const bytes = Buffer.concat(this.#gathered);
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    try {
-      if (!this.#stream.write(bytes)) await once(this.#stream, "drain");
-    } catch (error) {
-      this.#error = error as NodeJS.ErrnoException;
-    }
-    this.#throwIfBroken();
+    await new Promise<void>((resolve, reject) => {
+      this.#stream.write(bytes, (error?: NodeJS.ErrnoException | null) => {
+        if (error === null || error === undefined) resolve();
+        else reject(readerIsGone(error) ? new ReaderGone() : error);
+      });
+    });
   }
+}
 
-  #throwIfBroken(): void {
-    if (this.#error?.code === "EPIPE") throw new ReaderGone();
-    if (this.#error !== undefined) throw this.#error;
-  }
+/** The second is what Node says of any write behind the one that failed. */
+function readerIsGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED";
 }

@@ -1,4 +1,5 @@
 /** One run of the command line: finds the command, runs it, turns what comes of it into an exit code and a message. */
+import { inspect } from "node:util";
 import { Aborted } from "../core/errors.js";
 import type { Command, Surroundings } from "./command.js";
 import { dropCommand } from "./commands/drop.js";
@@ -69,6 +70,8 @@ export function helpOf(command: Command): string {
 /** Runs one command line and returns its exit code. Everything is written when it resolves. */
 export async function run(surroundings: Surroundings): Promise<number> {
   const out = new Output(surroundings.stdout);
+  // What cannot be said to a reader who has gone is not said.
+  surroundings.stderr.on("error", () => {});
   const [name, ...rest] = surroundings.argv;
   const command = COMMANDS.find((candidate) => candidate.name === name);
   try {
@@ -119,10 +122,8 @@ function report(
   command: Command | undefined,
   surroundings: Surroundings,
 ): number {
-  const say = (text: string) => {
-    // Messages quote names and data, and stderr is mostly a terminal: always escaped.
-    surroundings.stderr.write(`palimpsest: ${text.split("\n").map(escapeControls).join("\n")}\n`);
-  };
+  // Messages quote names and data, and stderr is mostly a terminal: always escaped.
+  const say = (text: string) => surroundings.stderr.write(`palimpsest: ${escapeControls(text)}\n`);
   if (error instanceof UsageError) {
     const help = command === undefined ? "palimpsest --help" : `palimpsest ${name} --help`;
     say(`${error.message}; see "${help}"`);
@@ -132,9 +133,10 @@ function report(
     say("interrupted; whatever was committed before stays, and nothing else");
     return INTERRUPTED;
   }
-  const debug = surroundings.env.PALIMPSEST_DEBUG === "1";
-  if (error instanceof Error) say(debug ? (error.stack ?? error.message) : error.message);
-  else say(String(error));
-  if (debug && error instanceof Error && error.cause !== undefined) say(`caused by ${String(error.cause)}`);
+  say(error instanceof Error ? error.message : String(error));
+  if (surroundings.env.PALIMPSEST_DEBUG === "1") {
+    const details = inspect(error).split("\n").map(escapeControls);
+    surroundings.stderr.write(`${details.join("\n")}\n`);
+  }
   return FAILED;
 }

@@ -1,11 +1,13 @@
 /** The program as it is installed, in a process of its own: pipes that close, slow readers, Ctrl-C, exit codes. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, type StdioOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -85,6 +87,25 @@ describe("the program", needs("sqlite3"), () => {
     child.stdout!.read();
     child.stdout!.destroy();
     expect(await end).toEqual({ code: 0, stderr: "" });
+  });
+
+  test("fails when the output cannot be written", () => {
+    const full = openSync("/dev/full", "w");
+    const stdio: StdioOptions = ["ignore", full, "pipe"];
+    for (const argv of [
+      ["log", "app"],
+      ["sql", "app", "select * from t"],
+      ["restore", "app", "-o", "-"],
+    ]) {
+      const { status, stderr } = spawnSync(process.execPath, [program, ...argv], {
+        cwd: folder,
+        encoding: "utf8",
+        stdio,
+      });
+      expect(stderr).toMatch(/^palimpsest: .*ENOSPC.*\n$/);
+      expect(status).toBe(1);
+    }
+    closeSync(full);
   });
 
   test("writes everything to a slow reader, in order", async () => {
