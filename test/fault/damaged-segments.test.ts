@@ -160,7 +160,9 @@ test(`${FUZZ_ROUNDS} hostile heads: both probes agree, and nothing outside is re
     const volumes = [a, b, c].map((index) => index.volume(versions.vid));
     for (let i = 0; i < 20; i++) {
       const [offset, rlsn] = randomQuery(random, versions);
-      const found: number[] = [a, b, c].map((index, k): number => (volumes[k] < 0 ? -1 : index.find(volumes[k], offset, rlsn)));
+      const found: number[] = [a, b, c].map((index, k): number =>
+        volumes[k] < 0 ? -1 : index.find(volumes[k], offset, rlsn),
+      );
       if (new Set(found).size > 1) expect.fail(`round ${round}: find(${offset}, ${rlsn}) = ${found.join(", ")}`);
     }
     for (const index of [a, b, c]) index.close();
