@@ -2,7 +2,7 @@
  * A store of versioned pages: volumes by name, commits to them, and `readPage(vid, offset, lsn)`, the page with the
  * highest LSN at or below `lsn`.
  */
-import { InvalidArgument, NotResident } from "../core/errors.js";
+import { Aborted, InvalidArgument, NotResident } from "../core/errors.js";
 import { VolumeId } from "../core/ids.js";
 import { DEFAULT_PAGE_SIZE, toPageSize } from "../core/numbers.js";
 import type { CatalogEntry } from "../format/catalog.js";
@@ -119,8 +119,15 @@ export class PageStore implements AsyncDisposable {
     return await this.#openVolume(this.#catalog.get(nameOrId), options);
   }
 
-  #openVolume(entry: CatalogEntry, options?: CallOptions): Promise<Volume> {
-    return this.#keep(entry, () => VolumeLog.open(this.#context.objects, entry.vid, options));
+  async #openVolume(entry: CatalogEntry, options?: CallOptions): Promise<Volume> {
+    for (;;) {
+      try {
+        return await this.#keep(entry, () => VolumeLog.open(this.#context.objects, entry.vid, options));
+      } catch (error) {
+        // Another call's signal may have stopped the opening that this one waited for.
+        if (!(error instanceof Aborted) || options?.signal?.aborted) throw error;
+      }
+    }
   }
 
   /** One `Volume` for each id, however often it is asked for. */

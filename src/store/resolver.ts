@@ -51,7 +51,7 @@ export class Resolver {
       }
       if (found === DROPPED) return ABSENT;
       if (found === NEEDS_LOAD) {
-        this.#trim(lookup);
+        this.trim(lookup);
         this.need = span.need;
         return NEEDS_LOAD;
       }
@@ -81,8 +81,12 @@ export class Resolver {
     this.#epoch = this.#log.epoch;
   }
 
-  /** Before something is loaded: forgets chapters whose indexes were evicted, but none that this lookup goes through. */
-  #trim(lookup: number): void {
+  /**
+   * Forgets what can be read again, but for a few chapters and those that are in use: their indexes are in memory, or the
+   * lookup of that number goes through them. Called before something is loaded, and after something was stored.
+   */
+  trim(lookup = -1): void {
+    if (this.#epoch !== this.#log.epoch || this.#spans.length !== this.#log.chapters.length) this.#update();
     const idle = this.#spans.filter((span) => span.isIdle);
     if (idle.length <= IDLE_SPANS) return;
     for (const span of idle) if (span.lastLookup !== lookup) span.forget();

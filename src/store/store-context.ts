@@ -1,5 +1,5 @@
 /** What a store's volumes share. */
-import { Closed, Conflict, InvalidArgument } from "../core/errors.js";
+import { Closed, Conflict, InvalidArgument, throwIfAborted } from "../core/errors.js";
 import type { Sha256 } from "../core/sha256.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import type { Core } from "../probe/core.js";
@@ -37,8 +37,10 @@ export class StoreContext {
    */
   async checkWritable(options?: CallOptions): Promise<void> {
     this.checkOpen();
+    throwIfAborted(options?.signal, "the write");
     if (!this.#writable) {
-      const check = this.objects.checkWritable(options);
+      // Shared by all calls that wait for it, so one call's signal must not stop it.
+      const check = this.objects.checkWritable();
       this.#writable = check;
       // What failed once may pass the next time.
       check.catch(() => {

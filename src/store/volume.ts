@@ -111,10 +111,11 @@ export class Volume {
 
   /** Never fails a commit: what it would have said is in the log, and it is tried again after the next one. */
   async #publish(): Promise<void> {
-    if (this.#log.unpublishedRecords < RECORDS_PER_MANIFEST) return;
+    if (this.#store.isClosed || this.#log.unpublishedRecords < RECORDS_PER_MANIFEST) return;
     await this.#log.publish().catch(() => {
       this.#manifestFailures++;
     });
+    this.#resolver.trim();
   }
 
   /**

@@ -32,6 +32,7 @@ beforeAll(async () => {
     await volume.commit({ expectedLsn: lsn - 1, pages });
   }
   await store.close();
+  expect(volume.manifestFailures).toBe(0);
   expect(objects.count("list", "delete")).toBe(0);
   const records = objects.requests.filter(({ operation, key }) => operation === "putIfAbsent" && /\/l\//.test(key));
   expect(records.length, "one PUT for each commit").toBe(COMMITS);
