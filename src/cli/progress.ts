@@ -8,13 +8,15 @@ export class Progress {
   readonly #stream: Writable & { readonly isTTY?: boolean };
   readonly #what: string;
   readonly #startMs: number;
-  #drawnMs = 0;
+  #drawnMs: number;
   #drawn = false;
 
   constructor(stream: Writable & { readonly isTTY?: boolean }, what: string, nowMs = performance.now()) {
     this.#stream = stream;
     this.#what = what;
     this.#startMs = nowMs;
+    // The first line comes when there is a speed to tell.
+    this.#drawnMs = nowMs;
   }
 
   /** Cheap to call often. A `totalBytes` of 0 is unknown. */
