@@ -12,6 +12,7 @@ import { decodeManifest, type Manifest } from "../format/manifest.js";
 import { decodeLeaf, type Leaf } from "../format/manifest-leaf.js";
 import { decodeRecord } from "../format/record.js";
 import type { Range } from "../format/record-range.js";
+import { decodeSharedList } from "../format/shared-list.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import { Catalog } from "../log/catalog.js";
 import {
@@ -22,6 +23,7 @@ import {
   manifestKey,
   placeOf,
   recordKey,
+  sharedListKey,
 } from "../log/keys.js";
 import { readOnward } from "../log/sequence.js";
 import { HistoryColumns } from "./verify-columns.js";
@@ -120,6 +122,7 @@ class Verification {
         columns.append(k, key, range, closing);
         this.report.lsns += range.times.length;
         await this.#checkRange(vid, pageSizeBytes, range, key, bytes);
+        await this.#checkSharedLists(vid, k, range);
       });
       if (!sound) columns.gap();
     }
@@ -155,6 +158,26 @@ class Verification {
       });
     }
     if (parts.length === range.references.length) checkReferences(recordKeyRead, range, parts);
+  }
+
+  /** Whoever shares segments has listed the records that may name them: else a collector takes them for garbage. */
+  async #checkSharedLists(vid: VolumeId, record: number, range: Range): Promise<void> {
+    const keys = range.references.flatMap(({ location }) =>
+      location.kind === "shared" ? [sharedListKey(location.group)] : [],
+    );
+    for (const key of new Set(keys)) {
+      await this.#attempt(key, async () => {
+        const bytes = await this.#get(key);
+        const names = bytes === undefined ? [] : decodeSharedList(bytes, key);
+        if (names.some((name) => name.record === record && name.vid.equals(vid))) return;
+        throw new Corrupt("list of the records that share segments", {
+          key,
+          byteOffset: 0,
+          expected: `record ${record} of volume ${vid}`,
+          actual: bytes === undefined ? "no object" : "a list without it",
+        });
+      });
+    }
   }
 
   /** Decodes every manifest; gives the newest sound one. */
