@@ -45,11 +45,10 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** What `VolumeId` and `SegmentId` share. */
 abstract class Id {
   readonly #bytes: Uint8Array;
-  readonly #text: string;
+  #text: string | undefined;
 
   protected constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#text = formatUuid(toHex(bytes));
   }
 
   /** The 16 bytes, a fresh copy. */
@@ -67,16 +66,16 @@ abstract class Id {
   }
 
   equals(other: this): boolean {
-    return this.#text === other.#text;
+    return compareBytes(this.#bytes, other.#bytes) === 0;
   }
 
-  /** 36 characters, lower case. Made once: cheap to use as a `Map` key. */
+  /** 36 characters, lower case. Made once, when first asked for: cheap to use as a `Map` key. */
   toString(): string {
-    return this.#text;
+    return (this.#text ??= formatUuid(toHex(this.#bytes)));
   }
 
   toJSON(): string {
-    return this.#text;
+    return this.toString();
   }
 }
 

@@ -8,7 +8,9 @@ import { placeOf } from "../log/keys.js";
 
 /** @throws Corrupt where the segment at the reference's place is not the referenced one. */
 export function checkHeader(header: SegmentHeader, reference: Reference, vid: VolumeId, pageSizeBytes: number): void {
-  check(reference, vid, "segment id", reference.segmentId.toString(), header.id.toString());
+  if (!header.id.equals(reference.segmentId)) {
+    throw mismatch(reference, vid, "segment id", `${reference.segmentId}`, `${header.id}`);
+  }
   check(reference, vid, "page size", pageSizeBytes, header.pageSizeBytes);
   check(reference, vid, "page count", reference.pageCount, header.pageCount);
   check(reference, vid, "body offset", reference.bodyOffset, header.bodyOffset);
@@ -35,13 +37,7 @@ export function missingVolume(reference: Reference, vid: VolumeId): Corrupt {
   return mismatch(reference, vid, "volume", reference.vid.toString(), "none of its pages");
 }
 
-function check(
-  reference: Reference,
-  vid: VolumeId,
-  field: string,
-  expected: string | number,
-  actual: string | number,
-): void {
+function check(reference: Reference, vid: VolumeId, field: string, expected: number, actual: number): void {
   if (expected !== actual) throw mismatch(reference, vid, field, expected, actual);
 }
 

@@ -25,6 +25,13 @@ export const NOT_HERE = 0;
 export const DROPPED = -1;
 export const NEEDS_LOAD = -2;
 
+/** Parts that become one. */
+interface Group {
+  readonly parts: Part[];
+  pageCount: number;
+  referenceCount: number;
+}
+
 export class Span implements Loadable {
   readonly chapter: Chapter;
   readonly #log: VolumeLog;
@@ -154,31 +161,38 @@ export class Span implements Loadable {
    * large as the older, so that each page is merged a few times in all.
    */
   #mergeParts(): void {
-    const merged: Part[] = [];
+    const groups: Group[] = [];
     for (const part of this.#parts.sort((a, b) => a.lastLsn - b.lastLsn)) {
-      let newest = part;
-      for (let older = merged.at(-1); older && this.#canMerge(older, newest); older = merged.at(-1)) {
-        merged.pop();
-        newest = new Part(
-          this.#context,
-          [...older.references, ...newest.references],
-          [...older.ordinals, ...newest.ordinals],
-        );
-        older.close();
+      let newest: Group = { parts: [part], pageCount: part.pageCount, referenceCount: part.references.length };
+      for (let older = groups.at(-1); older && this.#canMerge(older, newest); older = groups.at(-1)) {
+        groups.pop();
+        for (const each of newest.parts) older.parts.push(each);
+        older.pageCount += newest.pageCount;
+        older.referenceCount += newest.referenceCount;
+        newest = older;
       }
-      if (newest !== part) part.close();
-      merged.push(newest);
+      groups.push(newest);
     }
-    this.#parts = merged.reverse();
+    this.#parts = groups.map(({ parts }) => this.#merge(parts)).reverse();
   }
 
-  #canMerge(older: Part, newer: Part): boolean {
+  #canMerge(older: Group, newer: Group): boolean {
     return (
-      older.carriesHeads &&
-      newer.carriesHeads &&
+      older.parts[0].carriesHeads &&
+      newer.parts[0].carriesHeads &&
       (this.#isSettled || older.pageCount <= 2 * newer.pageCount) &&
       older.pageCount + newer.pageCount <= MAX_MERGED_PAGES &&
-      older.references.length + newer.references.length <= MAX_MERGED_SEGMENTS
+      older.referenceCount + newer.referenceCount <= MAX_MERGED_SEGMENTS
+    );
+  }
+
+  #merge(parts: readonly Part[]): Part {
+    if (parts.length === 1) return parts[0];
+    for (const part of parts) part.close();
+    return new Part(
+      this.#context,
+      parts.flatMap(({ references }) => references),
+      parts.flatMap(({ ordinals }) => ordinals),
     );
   }
 

@@ -70,7 +70,7 @@ describe(`a store of ${COMMITS} commits`, () => {
 
   it("reads any page at any LSN without reading the log: leaves, and the page itself", async () => {
     const random = new Random(8);
-    for (let read = 0; read < 40; read++) {
+    for (let read = 0; read < 15; read++) {
       const { objects, store, volume } = await openCold();
       const offset = random.below(OFFSETS);
       const lsn = random.between(1, COMMITS);
@@ -93,7 +93,7 @@ describe(`a store of ${COMMITS} commits`, () => {
     const volume = await store.volume("app");
     const random = new Random(9);
     const all = Array.from({ length: OFFSETS }, (_, offset) => offset);
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 12; i++) {
       const lsn = random.between(1, COMMITS);
       const pages = await store.readPages(volume.id, all, lsn);
       for (const offset of all) expect(pages[offset] && tagOf(pages[offset])).toBe(expectedTag(offset, lsn));
