@@ -7,8 +7,11 @@ import { Unavailable } from "../../src/core/errors.js";
 import type { CallOptions, ObjectStore, RangeOptions, SyncReads } from "../../src/io/object-store.js";
 import type { Operation } from "./counting-store.js";
 
-/** `fail`: no effect. `lose-answer`: applied, then reported as failed. The last three are of reads alone. */
-export type Fault = "fail" | "lose-answer" | "delay" | "short" | "corrupt" | "absent";
+/**
+ * `fail`: no effect. `lose-answer`: applied, then reported as failed. `late`: reported as failed, and applied some time
+ * after that. The last three are of reads alone.
+ */
+export type Fault = "fail" | "lose-answer" | "late" | "delay" | "short" | "corrupt" | "absent";
 
 /** Says what happens to the `index`-th call (from 0) of the store. */
 export type FaultPlan = (call: { operation: Operation; key: string; index: number }) => Fault | undefined;
@@ -17,10 +20,10 @@ export const WRITES: readonly Operation[] = ["put", "putIfAbsent", "delete"];
 
 /** Each call fails with `probability`, in one of the ways of `faults` that fit it. `random` gives fractions in [0, 1). */
 export function randomFaults(random: () => number, probability: number, faults: readonly Fault[]): FaultPlan {
+  const fits = (fault: Fault, isWrite: boolean) =>
+    fault === "fail" || fault === "delay" || (fault === "late" || fault === "lose-answer") === isWrite;
   return ({ operation }) => {
-    const fitting = WRITES.includes(operation)
-      ? faults.filter((fault) => fault === "fail" || fault === "lose-answer" || fault === "delay")
-      : faults.filter((fault) => fault !== "lose-answer");
+    const fitting = faults.filter((fault) => fits(fault, WRITES.includes(operation)));
     const hit = random() < probability;
     const choice = Math.floor(random() * fitting.length);
     return hit ? fitting[choice] : undefined;
@@ -35,6 +38,7 @@ export class FaultStore implements ObjectStore {
   /** Calls made so far, and how many of them were hit. */
   calls = 0;
   hits = 0;
+  readonly #late: Promise<unknown>[] = [];
 
   constructor(inner: ObjectStore, plan: FaultPlan) {
     this.inner = inner;
@@ -101,6 +105,11 @@ export class FaultStore implements ObjectStore {
     return this.inner.close();
   }
 
+  /** When every late request has arrived. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#late);
+  }
+
   #plan(operation: Operation, key: string): Fault | undefined {
     const fault = this.plan({ operation, key, index: this.calls++ });
     if (fault !== undefined) this.hits++;
@@ -116,6 +125,10 @@ export class FaultStore implements ObjectStore {
 
   async #change<T>(operation: Operation, key: string, apply: () => Promise<T>): Promise<T> {
     const fault = await this.#start(operation, key);
+    if (fault === "late") {
+      this.#late.push(sleep(2 + (this.calls % 5)).then(apply));
+      throw new Unavailable(`injected: ${operation} ${key} timed out`);
+    }
     const answer = await apply();
     if (fault === "lose-answer") throw new Unavailable(`injected: the answer to ${operation} ${key} was lost`);
     return answer;
