@@ -59,13 +59,14 @@ export interface DatabaseFile {
   readonly header: DatabaseHeader | undefined;
 }
 
-/** @throws InvalidArgument where the file is not a SQLite database. */
-export async function readDatabaseFile(file: InputFile): Promise<DatabaseFile> {
-  const state = await file.settledState();
+/** @throws InvalidArgument where the file is not a SQLite database, Unavailable where it is being written. */
+export async function readDatabaseFile(file: InputFile, state: FileState): Promise<DatabaseFile> {
   if (state.sizeBytes === 0) return { file, state, header: undefined };
   const bytes = new Uint8Array(DATABASE_HEADER_BYTES);
   const count = await file.read(bytes, 0);
   const header = decodeDatabaseHeader(bytes.subarray(0, count));
+  const wrong = header === undefined || state.sizeBytes % header.pageSize !== 0;
+  if (wrong) await file.checkUnchanged(state);
   if (header === undefined) {
     throw new InvalidArgument(
       `${file.path} is not a SQLite database, or an encrypted one: it does not begin with a SQLite header. ` +

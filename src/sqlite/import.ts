@@ -7,19 +7,17 @@
  * the WAL was started over or deleted. What it held before may still be there, behind its new frames; after that, the
  * pages of the file that differ from the volume's newest are one LSN, and there are none where nothing was missed.
  */
-import { realpath } from "node:fs/promises";
 import { InvalidArgument } from "../core/errors.js";
 import type { PageStore } from "../store/page-store.js";
 import type { Volume } from "../store/volume.js";
 import { findBackfill } from "./backfill.js";
 import { checkWalFits } from "./check-wal.js";
-import { type DatabaseFile, filePageCount, readDatabaseFile } from "./database-file.js";
+import { DatabaseAndWal } from "./database-and-wal.js";
+import { filePageCount } from "./database-file.js";
 import { FilePages } from "./file-pages.js";
 import type { ImportPlace } from "./import-place.js";
 import { defaultVolumeName, type ImportOptions, ImportTarget, pathDigest } from "./import-target.js";
-import { fileError, InputFile } from "./input-file.js";
-import { checkNoHotJournal } from "./rollback-journal.js";
-import { decodeWalHeader, WAL_HEADER_BYTES, Wal, type WalPosition, type WalSalts } from "./wal.js";
+import type { Wal, WalPosition, WalSalts } from "./wal.js";
 import { commitTransactions } from "./wal-commits.js";
 import type { WalFrames } from "./wal-frames.js";
 
@@ -60,79 +58,41 @@ export async function importDatabase(
   path: string,
   options: ImportDatabaseOptions = {},
 ): Promise<ImportResult> {
-  // SQLite, too, looks for the WAL beside the file that a symbolic link leads to.
-  const file = await InputFile.open(path, "database");
-  let walFile: InputFile | undefined;
+  const source = await DatabaseAndWal.open(path);
   try {
-    const real = await realpath(path).catch((error) => {
-      throw fileError(error, "database", path);
-    });
-    const database = await readDatabaseFile(file);
-    await checkNoHotJournal(real, database.state.sizeBytes);
-    walFile = await InputFile.openIfPresent(`${real}-wal`, "WAL");
-    const warnings: string[] = [];
-    const wal = walFile && (await openWal(walFile, warnings));
-    return await new DatabaseImport(store, database, wal, warnings, pathDigest(real), options).run();
+    return await new DatabaseImport(store, source, options).run();
   } finally {
-    await walFile?.close();
-    await file.close();
+    await source.close();
   }
-}
-
-async function openWal(file: InputFile, warnings: string[]): Promise<Wal | undefined> {
-  const bytes = new Uint8Array(WAL_HEADER_BYTES);
-  const count = await file.read(bytes, 0);
-  if (count === 0) return undefined;
-  const header = decodeWalHeader(bytes.subarray(0, count), file.path);
-  if (header !== undefined) return new Wal(file, header);
-  const { sizeBytes } = await file.state();
-  warnings.push(
-    `${file.path}: left out all of its ${sizeBytes} bytes, since it has no valid header; SQLite ignores it too.`,
-  );
-  return undefined;
 }
 
 class DatabaseImport {
   readonly #started = performance.now();
   readonly #store: PageStore;
-  readonly #database: DatabaseFile;
-  readonly #wal: Wal | undefined;
-  readonly #warnings: string[];
-  readonly #pathDigest: Uint8Array;
+  readonly #source: DatabaseAndWal;
   readonly #options: ImportDatabaseOptions;
+  readonly #pathDigest: Uint8Array;
+  readonly #warnings: string[] = [];
   #transactions = 0;
   #pages = 0;
   #walBytes = 0;
 
-  constructor(
-    store: PageStore,
-    database: DatabaseFile,
-    wal: Wal | undefined,
-    warnings: string[],
-    digest: Uint8Array,
-    options: ImportDatabaseOptions,
-  ) {
+  constructor(store: PageStore, source: DatabaseAndWal, options: ImportDatabaseOptions) {
     this.#store = store;
-    this.#database = database;
-    this.#wal = wal;
-    this.#warnings = warnings;
-    this.#pathDigest = digest;
+    this.#source = source;
     this.#options = options;
+    this.#pathDigest = pathDigest(source.realPath);
   }
 
   async run(): Promise<ImportResult> {
-    const name = this.#options.name ?? defaultVolumeName(this.#database.file.path);
-    const target = await ImportTarget.find(this.#store, name, this.#pageSize(), "database", this.#options.signal);
+    const source = this.#source;
+    const name = this.#options.name ?? defaultVolumeName(source.database.file.path);
+    const target = await ImportTarget.find(this.#store, name, source.pageSize, "database", this.#options.signal);
     const before = target.lsn;
     const last = target.place?.wal;
     const place = last && (await this.#held(last));
-    let continuous = false;
-    const frames = await this.#scan(place);
-    if (last !== undefined && place === undefined && frames !== undefined) {
-      continuous = await this.#commitOldFrames(target, last, frames);
-    }
-    const done = place === undefined ? await this.#commitFile(target, frames, continuous) : 0;
-    if (frames !== undefined) await this.#commitTransactions(target, this.#wal!, frames, done);
+    if (place === undefined) await this.#commitFromFile(target, last);
+    else await this.#commitTransactions(target, source.wal!, await this.#scan(source.wal!, place), 0);
     return {
       volume: target.volume,
       firstLsn: target.lsn > before ? before + 1 : undefined,
@@ -140,38 +100,42 @@ class DatabaseImport {
       transactions: this.#transactions,
       pages: this.#pages,
       warnings: this.#warnings,
-      fileBytes: place === undefined ? this.#database.state.sizeBytes : 0,
+      fileBytes: place === undefined ? source.database.state.sizeBytes : 0,
       walBytes: this.#walBytes,
       totalMs: performance.now() - this.#started,
       commitMs: target.commitMs,
     };
   }
 
-  #pageSize(): number {
-    const { file, header } = this.#database;
-    const wal = this.#wal;
-    if (header !== undefined && wal !== undefined && header.pageSize !== wal.header.pageSize) {
-      throw new InvalidArgument(
-        `WAL ${wal.file.path} has pages of ${wal.header.pageSize} bytes, ${file.path} of ${header.pageSize}: it is the ` +
-          "WAL of another database. Put the right one beside it, or none.",
-      );
-    }
-    const pageSize = header?.pageSize ?? wal?.header.pageSize;
-    if (pageSize === undefined) throw new InvalidArgument(`${file.path} is empty: there is no database in it yet.`);
-    return pageSize;
-  }
-
   /** The place of the last import, where the WAL still holds it. */
   async #held(place: WalPosition & WalSalts): Promise<WalPosition | undefined> {
-    const wal = this.#wal;
-    if (wal === undefined || wal.header.salt1 !== place.salt1 || wal.header.salt2 !== place.salt2) return undefined;
+    const { wal } = this.#source;
+    if (wal?.header.salt1 !== place.salt1 || wal.header.salt2 !== place.salt2) return undefined;
     return (await wal.holds(place)) ? place : undefined;
   }
 
-  async #scan(place: WalPosition | undefined): Promise<WalFrames | undefined> {
-    const wal = this.#wal;
-    if (wal === undefined) return undefined;
-    const from = place ?? wal.start;
+  /** Imports for the first time, or after the place was lost: the file, between what the WAL held before and holds now. */
+  async #commitFromFile(target: ImportTarget, last: (WalPosition & WalSalts) | undefined): Promise<void> {
+    const source = this.#source;
+    await source.settle();
+    const ignored = await source.ignoredWal();
+    if (ignored !== undefined) this.#warnings.push(ignored);
+    const { wal } = source;
+    const frames = wal && (await this.#scan(wal, wal.start));
+    try {
+      const continuous = last && wal && frames && (await this.#commitOldFrames(target, wal, last, frames));
+      const done = await this.#commitFile(target, frames, continuous ?? false);
+      if (wal && frames) await this.#commitTransactions(target, wal, frames, done);
+    } catch (error) {
+      if (!(error instanceof InvalidArgument)) throw error;
+      // What is wrong with files that were written meanwhile is that alone.
+      await source.database.file.checkUnchanged(source.database.state);
+      if (wal && frames?.frameCount) await wal.checkIntact(0);
+      throw error;
+    }
+  }
+
+  async #scan(wal: Wal, from: WalPosition): Promise<WalFrames> {
     const totalBytes = (await wal.file.state()).sizeBytes - wal.framePosition(from.frame);
     const frames = await wal.scan(from, {
       signal: this.#options.signal,
@@ -200,8 +164,12 @@ class DatabaseImport {
    *
    * @returns Whether nothing is missing between the volume and the new frames.
    */
-  async #commitOldFrames(target: ImportTarget, last: WalPosition & WalSalts, frames: WalFrames): Promise<boolean> {
-    const wal = this.#wal!;
+  async #commitOldFrames(
+    target: ImportTarget,
+    wal: Wal,
+    last: WalPosition & WalSalts,
+    frames: WalFrames,
+  ): Promise<boolean> {
     const old = wal.before(last);
     const rest = await old.scan(last, { signal: this.#options.signal });
     await this.#commitTransactions(target, old, rest, 0);
@@ -231,20 +199,21 @@ class DatabaseImport {
    * @returns How many of the WAL's transactions are in the volume then.
    */
   async #commitFile(target: ImportTarget, frames: WalFrames | undefined, continuous: boolean): Promise<number> {
-    const database = this.#database;
-    const wal = this.#wal;
+    const { database, wal } = this.#source;
     let done = 0;
+    let asBefore = true;
     let overlay: { wal: Wal; frames: WalFrames; newest: Uint32Array } | undefined;
     if (wal !== undefined && frames !== undefined && frames.transactionCount > 0) {
       const { transactionCount, untouched } = await findBackfill(database, wal, frames);
       // What a checkpoint copied since is no concern of a volume that goes on before it.
       if (continuous && !untouched) return 0;
       done = transactionCount;
+      asBefore = untouched;
       await checkWalFits(database, wal, frames, untouched);
       if (done > 0) overlay = { wal, frames, newest: frames.newestFrames(0, done) };
     }
     const inFile = filePageCount(database, target.pageSize);
-    if (done === 0 && database.header?.pageCount !== undefined && database.header.pageCount > inFile) {
+    if (asBefore && database.header?.pageCount !== undefined && database.header.pageCount > inFile) {
       throw new InvalidArgument(
         `${database.file.path} is cut short: its header counts ${database.header.pageCount} pages, the file has ${inFile}. ` +
           "Copy it again.",
@@ -260,7 +229,7 @@ class DatabaseImport {
   }
 
   #warnLost(target: ImportTarget, done: number, changed: number): void {
-    const { path } = this.#database.file;
+    const { path } = this.#source.database.file;
     if (changed < 0) return;
     if (target.place !== undefined) {
       const known = Buffer.compare(target.place.pathDigest, this.#pathDigest) === 0;

@@ -17,7 +17,9 @@ export interface FileState {
  * File systems stamp a write with a clock that ticks every few milliseconds, so two writes within a tick leave one time.
  * A file that was written more recently than this is watched until it is older: from then on every write changes the time.
  */
-const TICK_MS = 50;
+const TICK_MS = 20;
+/** How often a file that is written all the time is looked at before the import gives up. */
+const MAX_LOOKS = 100;
 
 /** Turns an error of `node:fs` into one of ours. */
 export function fileError(error: unknown, what: string, path: string): Error {
@@ -86,16 +88,20 @@ export class InputFile {
     }
   }
 
-  /** The file's state once its last write is old enough for any further write to show. */
+  /**
+   * The file's state once its last write is old enough for any further write to show.
+   *
+   * @throws Unavailable where it is written all the time.
+   */
   async settledState(): Promise<FileState> {
-    for (;;) {
+    for (let look = 0; look < MAX_LOOKS; look++) {
       const state = await this.state();
       const ageMs = Date.now() - Number(state.modifiedNs / 1_000_000n);
-      // A time in the future (a clock that was set back) says nothing: it is waited for no longer than a tick.
-      if (ageMs >= TICK_MS) return state;
-      await sleep(Math.min(TICK_MS, TICK_MS - ageMs));
-      if (ageMs < 0) return this.state();
+      // A time in the future (a clock that was set back) says nothing; after a tick, a further write shows.
+      if (ageMs >= TICK_MS || (ageMs < 0 && look > 0)) return state;
+      await sleep(TICK_MS);
     }
+    throw new Unavailable(`${this.what} ${this.path} is written all the time: import again when it is less busy.`);
   }
 
   /** @throws Unavailable where the file was written, or another put in its place, since it had `before`. */

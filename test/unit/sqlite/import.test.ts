@@ -4,9 +4,11 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { importDatabase } from "../../../src/sqlite/import.js";
 import { restore } from "../../../src/sqlite/restore.js";
+import { openSql } from "../../../src/sqlite/sql.js";
 import { PageStore } from "../../../src/store/page-store.js";
 import type { Volume } from "../../../src/store/volume.js";
 import { Random, runSeed } from "../../helpers/random.js";
@@ -252,6 +254,56 @@ describe("importing again", needs("sqlite3", "python3"), () => {
     expect(copied.warnings).toEqual([expect.stringContaining(`copied ${before.length - 1} transactions`)]);
     expect(await allSums(copied.volume)).toEqual([before.at(-1)!.sha256]);
     await app.close();
+  });
+});
+
+describe("a database in use", needs("sqlite3"), () => {
+  test("imported over and over while it is written and checkpointed: every LSN is a state that was", async () => {
+    const live = new LiveDatabase(join(folder, "busy.db"));
+    await live.useWal(1024);
+    await live.run("PRAGMA wal_autocheckpoint=60; CREATE TABLE state(seq); INSERT INTO state VALUES(0);");
+    await live.run("CREATE TABLE entry(seq INTEGER PRIMARY KEY, body); CREATE INDEX entry_body ON entry(body);");
+    const count = 500;
+    const step = (i: number) =>
+      `BEGIN; UPDATE state SET seq=${i}; INSERT INTO entry VALUES(${i}, hex(randomblob(${random.below(300)})));
+       UPDATE entry SET body='${i}' WHERE seq=${1 + random.below(i)};
+       ${i % 10 === 0 ? `DELETE FROM entry WHERE seq<${i} AND seq%${2 + random.below(7)}=1; UPDATE state SET seq=${i};` : ""} COMMIT;`;
+    let running = true;
+    const writing = (async () => {
+      for (let i = 1; i <= count; i++) {
+        await live.run(step(i));
+        if (i % 4 === 0) await sleep(random.below(30));
+      }
+    })().finally(() => (running = false));
+    await using store = await openStore();
+    let tries = 0;
+    let volume: Volume | undefined;
+    for (let last = false; !last; tries++) {
+      last = !running;
+      try {
+        volume = (await importDatabase(store, live.path, { name: "app" })).volume;
+      } catch (error) {
+        if ((error as { code?: string }).code !== "Unavailable") throw error;
+      }
+    }
+    await writing;
+    const newest = (await volume!.latest())!;
+    let before = -1;
+    for (let lsn = 1; lsn <= newest.lsn; lsn++) {
+      const sql = await openSql(await volume!.snapshot(lsn));
+      const tables = sql.query("SELECT count(*) FROM sqlite_master WHERE name IN ('state', 'entry')")[0].rows[0][0];
+      if (tables === 2) {
+        const [[seq, highest]] = sql.query("SELECT (SELECT seq FROM state), (SELECT max(seq) FROM entry)")[0].rows;
+        expect(highest ?? 0, `LSN ${lsn}`).toBe(seq);
+        expect(seq as number, `LSN ${lsn}`).toBeGreaterThanOrEqual(before);
+        before = seq as number;
+      }
+      if (lsn % 10 === 0) expect(sql.query("PRAGMA integrity_check")[0].rows, `LSN ${lsn}`).toEqual([["ok"]]);
+      sql.close();
+    }
+    expect(before).toBe(count);
+    console.info(`${tries} imports made ${newest.lsn} LSNs of ${count} transactions`);
+    await live.kill();
   });
 });
 
