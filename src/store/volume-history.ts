@@ -27,7 +27,10 @@ export class VolumeHistory {
   /** `lsn` is an LSN of the log. */
   async infoOf(lsn: number, options?: CallOptions): Promise<LsnInfo> {
     if (lsn === this.#log.lsn) return { timeMs: this.#log.time, pageCount: this.#log.pageCount };
-    const leaf = await this.#log.readLeaf(this.#chapterOf(lsn), options);
+    const chapter = this.#chapterOf(lsn);
+    const leaf = await this.#log.readLeaf(chapter, options);
+    // Kept: who asks for a snapshot will read pages of it.
+    chapter.leaf ??= leaf;
     const i = lsn - leaf.firstLsn;
     return { timeMs: leaf.times[i], pageCount: leaf.pageCounts[i] };
   }

@@ -68,6 +68,16 @@ describe(`a store of ${COMMITS} commits`, () => {
     await store.close();
   });
 
+  it("reads a leaf once for a snapshot and the reads that follow", async () => {
+    const { objects, store, volume } = await openCold();
+    objects.take();
+    const at = await volume.snapshot(500);
+    for (const offset of [3, 4, 3]) expect(tagOf((await at.readPage(offset))!)).toBe(expectedTag(offset, 500));
+    const kinds = objects.take().map(kindOf);
+    expect(kinds).toEqual(["f", "l", "l"]);
+    await store.close();
+  });
+
   it("reads any page at any LSN without reading the log: leaves, and the page itself", async () => {
     const random = new Random(8);
     for (let read = 0; read < 15; read++) {
