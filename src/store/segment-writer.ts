@@ -108,6 +108,15 @@ export class SegmentWriter {
     await this.#writing;
   }
 
+  /** Deletes what was written, as far as it can: no record names it yet, and none ever will. */
+  async abandon(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+    const { objects } = this.#context;
+    for (const { location, vid, segmentId } of this.segments) {
+      if (location) await objects.delete(segmentKey(vid, this.#record, segmentId)).catch(() => undefined);
+    }
+  }
+
   async #flush({ builder, ...rest }: Filling, isLast: boolean): Promise<void> {
     const { vid, objects, sha256 } = this.#context;
     this.#filling = undefined;

@@ -54,11 +54,13 @@ export class VolumeWriter {
         lsns.push(await draftLsn(commit, writer, options));
         meta = commit.meta ?? meta;
       }
-    } finally {
+      if (lsns.length === 0) throw new InvalidArgument("a batch holds at least one commit");
+      checkMeta(meta);
       await writer.finish();
+    } catch (error) {
+      await writer.abandon();
+      throw error;
     }
-    if (lsns.length === 0) throw new InvalidArgument("a batch holds at least one commit");
-    checkMeta(meta);
     return { lsns, segments: writer.segments, meta };
   }
 

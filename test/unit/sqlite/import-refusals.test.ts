@@ -1,9 +1,20 @@
 /** Files that cannot be imported: each gets its typed error, and the store is left as it was. */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MemoryStore } from "../../../src/io/memory-store.js";
 import { type ImportDatabaseOptions, importDatabase } from "../../../src/sqlite/import.js";
+import { importFile } from "../../../src/sqlite/import-file.js";
 import { PageStore } from "../../../src/store/page-store.js";
 import { Random, runSeed } from "../../helpers/random.js";
 import { needs } from "../../helpers/requires.js";
@@ -44,6 +55,26 @@ test("what is no SQLite database", async () => {
   mkdirSync(at("a-folder"));
   await refuses(at("a-folder"), "InvalidArgument", /is a folder/);
   await refuses("/dev/null", "InvalidArgument", /no regular file/);
+});
+
+test("an import that fails half way leaves no segment behind", async () => {
+  writeFileSync(at("large.bin"), "");
+  truncateSync(at("large.bin"), 40 << 20);
+  const objects = new MemoryStore();
+  await using store = await PageStore.open("memory:", { memory: 16 << 20, objects });
+  const controller = new AbortController();
+  let segments = 0;
+  const onProgress = ({ doneBytes }: { doneBytes: number }) => {
+    if (doneBytes < 36 << 20) return;
+    segments = objects.stats.puts;
+    controller.abort();
+  };
+  await expect(
+    importFile(store, at("large.bin"), { pageSize: 4096, signal: controller.signal, onProgress }),
+  ).rejects.toMatchObject({ code: "Aborted" });
+  expect(segments).toBeGreaterThan(1);
+  for await (const { key } of objects.list("s/")) expect.unreachable(key);
+  expect(await names(store)).toEqual([]);
 });
 
 describe("databases", needs("sqlite3", "python3"), () => {
