@@ -37,11 +37,17 @@ function palimpsest(...args) {
   }
 }
 
+/** Names the store for every command that follows. */
+function useStore(path) {
+  process.env.PALIMPSEST_STORE = path;
+  say(dim(`$ export PALIMPSEST_STORE=${path}`));
+}
+
 const sha256 = (path) => createHash("sha256").update(fs.readFileSync(path)).digest("hex");
 
 /** Restores an LSN and compares it with `truth`, a file that SQLite made. */
-function restoreAndCompare(volume, store, lsn, truth, out) {
-  palimpsest("restore", volume, "--lsn", String(lsn), "-o", out, ...store);
+function restoreAndCompare(volume, lsn, truth, out) {
+  palimpsest("restore", volume, "--lsn", String(lsn), "-o", out);
   const [restored, expected] = [sha256(out), sha256(truth)];
   say(`  SHA-256, restored file  ${restored}`);
   say(`  SHA-256, SQLite's copy  ${expected}`);
@@ -59,7 +65,6 @@ function freshFolder(name) {
 async function ownHistory() {
   const folder = freshFolder("packages");
   const database = join(folder, "packages.db");
-  const store = ["--store", join(folder, "store")];
 
   heading("1. A SQLite database with a history");
   const { transactions, packages, moments } = await makeHistory(database, join(folder, "copies"));
@@ -69,12 +74,13 @@ async function ownHistory() {
   say(`its index, updates, deletes. All are still in its -wal. Copies were taken along the way, for comparison.`);
 
   heading("2. Import it: one LSN for the file, one for each transaction");
-  palimpsest("import", database, ...store);
+  useStore(join(folder, "store"));
+  palimpsest("import", database);
 
   heading("3. Its log");
   const newest = transactions + 1;
-  palimpsest("log", "packages", "--to", "3", ...store);
-  palimpsest("log", "packages", "--from", String(newest - 2), ...store);
+  palimpsest("log", "packages", "--to", "3");
+  palimpsest("log", "packages", "--from", String(newest - 2));
 
   heading("4. SQL at three LSNs, without restoring anything");
   for (const { lsn, what } of moments) {
@@ -86,21 +92,19 @@ async function ownHistory() {
       `select (select count(*) from package) as packages, (select count(*) from file) as files${sizes}`,
       "--lsn",
       String(lsn),
-      ...store,
     );
   }
 
   heading("5. Restore two of them, and compare with the copies taken as the history was made");
   for (const { lsn, copy } of moments.slice(0, 2)) {
-    restoreAndCompare("packages", store, lsn, copy, join(folder, `restored-${lsn}.db`));
+    restoreAndCompare("packages", lsn, copy, join(folder, `restored-${lsn}.db`));
   }
 
   heading("Now you");
-  say(`  node dist/cli.js log packages ${store.join(" ")}`);
-  say(
-    `  node dist/cli.js sql packages "select license, count(*) from package group by 1" --lsn 150 ${store.join(" ")}`,
-  );
-  say(`  node dist/cli.js verify ${store.join(" ")}`);
+  say(`  export PALIMPSEST_STORE=${process.env.PALIMPSEST_STORE}`);
+  say(`  node dist/cli.js log packages`);
+  say(`  node dist/cli.js sql packages "select license, count(*) from package group by 1" --lsn 150`);
+  say(`  node dist/cli.js verify`);
   say(`  npm run demo -- path/to/app.db          the same with a SQLite database of yours; it is only read`);
   say(`  node dist/cli.js --help`);
 }
@@ -113,37 +117,36 @@ async function yourDatabase(database) {
   }
   freshFolder("yours");
   const volume = basename(database, extname(database));
-  const store = ["--store", join(folder, "store")];
 
   heading("1. Import it: one LSN for the file, one for each transaction in its -wal");
-  const truth = join(folder, "copies", "newest.db");
-  await copyCheckpointed(database, truth);
-  palimpsest("import", database, ...store);
+  useStore(join(folder, "store"));
+  palimpsest("import", database);
 
   heading("2. Its log");
   const commits = JSON.parse(
-    execFileSync(process.execPath, ["dist/cli.js", "log", volume, "--json", ...store], {
+    execFileSync(process.execPath, ["dist/cli.js", "log", volume, "--json"], {
       encoding: "utf8",
       maxBuffer: 1 << 30,
     }),
   );
   const newest = commits.at(-1).lsn;
-  palimpsest("log", volume, "--from", String(Math.max(1, newest - 4)), ...store);
+  palimpsest("log", volume, "--from", String(Math.max(1, newest - 4)));
 
   heading("3. SQL at the first LSN and at the newest");
   for (const lsn of new Set([1, newest])) {
-    palimpsest("sql", volume, "select type, count(*) from sqlite_schema group by type", "--lsn", String(lsn), ...store);
+    palimpsest("sql", volume, "select type, count(*) from sqlite_schema group by type", "--lsn", String(lsn));
   }
 
   heading("4. Restore the newest, and compare with a copy that SQLite made from the file and its -wal");
-  restoreAndCompare(volume, store, newest, truth, join(folder, `restored-${newest}.db`));
+  const truth = join(folder, "copies", "newest.db");
+  await copyCheckpointed(database, truth);
+  restoreAndCompare(volume, newest, truth, join(folder, `restored-${newest}.db`));
 
   heading("Now you");
-  say(
-    `  node dist/cli.js sql ${quote(volume)} "select * from sqlite_schema limit 5" --lsn ${newest} ${store.join(" ")}`,
-  );
-  say(`  node dist/cli.js restore ${quote(volume)} --lsn 1 -o at-1.db ${store.join(" ")}`);
-  say(`  node dist/cli.js import ${quote(relative(root, database))} ${store.join(" ")}     again, after more commits`);
+  say(`  export PALIMPSEST_STORE=${process.env.PALIMPSEST_STORE}`);
+  say(`  node dist/cli.js sql ${quote(volume)} "select * from sqlite_schema limit 5" --lsn ${newest}`);
+  say(`  node dist/cli.js restore ${quote(volume)} --lsn 1 -o at-1.db`);
+  say(`  node dist/cli.js import ${quote(relative(root, database))}     again, after more commits`);
 }
 
 try {

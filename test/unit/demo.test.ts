@@ -1,9 +1,9 @@
 /** `npm run demo` does what it says, and touches nothing but its own folder. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { needs } from "../helpers/requires.js";
@@ -52,8 +52,16 @@ test("a database of yours is read, and nothing is written beside it", needs("sql
   }
 });
 
-test("a file that is not there, and one in the folder that the demo replaces", () => {
+test("a file that is not there, one that is no database, and one in the folder that the demo replaces", () => {
   const missing = demo("nowhere/app.db");
   expect(missing.status).toBe(1);
   expect(missing.stderr).toMatch(/^demo: there is no file .*nowhere\/app\.db\n$/);
+  const noDatabase = demo("package.json");
+  expect(noDatabase.status).toBe(1);
+  expect(noDatabase.stderr).toMatch(/^palimpsest: .*package\.json.*\ndemo: the command above failed/);
+  const inside = join(root, "demo-output", "yours", "copies", "kept.db");
+  mkdirSync(dirname(inside), { recursive: true });
+  writeFileSync(inside, "kept");
+  expect(demo(inside)).toMatchObject({ status: 1, stderr: expect.stringMatching(/which this demo replaces/) });
+  expect(readFileSync(inside, "utf8")).toBe("kept");
 });
