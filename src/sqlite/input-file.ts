@@ -14,12 +14,16 @@ export interface FileState {
 }
 
 /**
- * File systems stamp a write with a clock that ticks every few milliseconds, so two writes within a tick leave one time.
- * A file that was written more recently than this is watched until it is older: from then on every write changes the time.
+ * File systems stamp a write with a clock that ticks every few milliseconds, or every one or two seconds where times are
+ * whole seconds: two writes within a tick leave one time. A file that was written more recently than a tick is watched until
+ * it is older: from then on every write changes the time.
  */
 const TICK_MS = 20;
+const SECONDS_TICK_MS = 2_000;
 /** How often a file that is written all the time is looked at before the import gives up. */
-const MAX_LOOKS = 100;
+const MAX_LOOKS = 150;
+
+const tickMs = ({ modifiedNs }: FileState) => (modifiedNs % 1_000_000_000n === 0n ? SECONDS_TICK_MS : TICK_MS);
 
 /** Turns an error of `node:fs` into one of ours. */
 export function fileError(error: unknown, what: string, path: string): Error {
@@ -98,7 +102,7 @@ export class InputFile {
       const state = await this.state();
       const ageMs = Date.now() - Number(state.modifiedNs / 1_000_000n);
       // A time in the future (a clock that was set back) says nothing; after a tick, a further write shows.
-      if (ageMs >= TICK_MS || (ageMs < 0 && look > 0)) return state;
+      if (ageMs >= tickMs(state) || (ageMs < 0 && look > 0)) return state;
       await sleep(TICK_MS);
     }
     throw new Unavailable(`${this.what} ${this.path} is written all the time: import again when it is less busy.`);
