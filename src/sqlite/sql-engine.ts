@@ -1,11 +1,9 @@
 /**
- * SQLite's C interface over wa-sqlite's synchronous build: the one file that starts that module. Its own JavaScript
- * layer is not used, since it makes every row a promise and adds a method to `BigInt` for the whole process.
+ * SQLite's C interface: open, prepare, step, columns. wa-sqlite's own JavaScript layer is not used, since it makes every
+ * row a promise and adds a method to `BigInt` for the whole process.
  */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import startModule, { type WaSqlite } from "@journeyapps/wa-sqlite/dist/wa-sqlite.mjs";
 import { Closed, InvalidArgument, ReadOnly } from "../core/errors.js";
+import { startSqlite, type WaSqlite } from "./sql-module.js";
 import { DATABASE_PATH, SnapshotVfs } from "./vfs.js";
 import type { SyncPages } from "./vfs-files.js";
 
@@ -34,9 +32,6 @@ export const TEXT = 3;
 export const BLOB = 4;
 export const NULL = 5;
 
-/** Read once a process; compiled by each module, which takes 35 ms. */
-let wasmBinary: Uint8Array | undefined;
-
 /** One open database, with a module and a memory of its own: two databases cannot disturb each other. */
 export class SqlEngine {
   readonly #module: WaSqlite;
@@ -44,10 +39,7 @@ export class SqlEngine {
   #db: number;
 
   static async open(pages: SyncPages): Promise<SqlEngine> {
-    wasmBinary ??= readFileSync(createRequire(import.meta.url).resolve("@journeyapps/wa-sqlite/dist/wa-sqlite.wasm"));
-    const quiet = () => {};
-    const module = await startModule({ wasmBinary, print: quiet, printErr: quiet });
-    return new SqlEngine(module, pages);
+    return new SqlEngine(await startSqlite(), pages);
   }
 
   private constructor(module: WaSqlite, pages: SyncPages) {

@@ -6,8 +6,8 @@
  * A callback never throws, since an exception must not cross SQLite's own frames: it keeps the first error, answers
  * with a status, and `takeError` gives the error to whoever made the call.
  */
-import type { WaSqlite } from "@journeyapps/wa-sqlite/dist/wa-sqlite.mjs";
 import { NotResident, ReadOnly } from "../core/errors.js";
+import type { WaSqlite } from "./sql-module.js";
 import { MemoryFile, type OpenFile, SnapshotFile, type SyncPages } from "./vfs-files.js";
 
 /** The path that opens the snapshot. */

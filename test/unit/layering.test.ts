@@ -22,7 +22,7 @@ const MAY_USE_FS = [
   "src/sqlite/input-file.ts",
   "src/sqlite/restore.ts",
   "src/sqlite/rollback-journal.ts",
-  "src/sqlite/sql-engine.ts",
+  "src/sqlite/sql-module.ts",
 ];
 const ENTRIES = ["src/index.ts", "src/node.ts", "src/node-platform.ts"];
 const STARTS_WASM = "src/probe/core.ts";
