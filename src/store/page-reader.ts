@@ -107,31 +107,18 @@ export class PageReader {
   ): Promise<void> {
     for (let i = 0; i < offsets.length; i++) toOffset(offsets[i]);
     await this.reach(lsn, options);
-    let left = Array.from({ length: offsets.length }, (_, i) => i);
-    for (let rounds = 0; left.length > 0; rounds++) {
-      if (rounds === MAX_LOADS) throw this.#thrashing();
-      left = await this.#round(offsets, lsn, left, use, options);
+    const asked = Uint32Array.from(offsets);
+    let found = this.#resolver.findMany(asked, lsn);
+    for (let loads = 0; found === undefined; loads++) {
+      if (loads === MAX_LOADS) throw this.#thrashing();
+      await this.#resolver.need!.load(options);
+      found = this.#resolver.findMany(asked, lsn);
     }
-  }
-
-  /** Serves what it can; gives back the positions to ask again for, when something that was missing was loaded. */
-  async #round(
-    offsets: ArrayLike<number>,
-    lsn: number,
-    positions: readonly number[],
-    use: (i: number, address: number) => void,
-    options?: ManyOptions,
-  ): Promise<number[]> {
     const missing: MissingPage[] = [];
-    for (let at = 0; at < positions.length; at++) {
-      const i = positions[at];
-      const found = this.#resolver.find(offsets[i], lsn);
-      if (found === ABSENT) continue;
-      if (found === NEEDS_LOAD) {
-        await this.#resolver.need!.load(options);
-        return [...missing.map((page) => page.i), ...positions.slice(at)];
-      }
-      const { place, local } = this.#resolver;
+    for (let i = 0; i < asked.length; i++) {
+      const place = found.places[i];
+      if (place === undefined) continue;
+      const local = found.locals[i];
       const address = this.#frames.resident(place, local);
       if (address !== 0) use(i, address);
       else missing.push({ i, place, local });
@@ -140,7 +127,6 @@ export class PageReader {
     for (let at = 0; at < runs.length; at += PARALLEL_RUNS) {
       await Promise.all(runs.slice(at, at + PARALLEL_RUNS).map((run) => this.#readRun(run, use, options)));
     }
-    return [];
   }
 
   async #readRun(
@@ -155,16 +141,14 @@ export class PageReader {
     const length = (run[run.length - 1].local - first + 1) * recordBytes;
     const { pass = false, signal } = options ?? {};
     const into = pass ? (this.#buffers.pop() ?? new Uint8Array(RUN_BYTES)) : undefined;
-    try {
-      const bytes = await this.#objects.getRange(key, from, length, { signal, into });
-      for (const { i, local } of run) {
-        const at = (local - first) * recordBytes;
-        const record = bytes?.subarray(at, at + recordBytes);
-        use(i, pass ? this.#frames.pass(segment, local, record) : this.#frames.put(segment, local, record));
-      }
-    } finally {
-      if (into) this.#buffers.push(into);
+    const bytes = await this.#objects.getRange(key, from, length, { signal, into });
+    for (const { i, local } of run) {
+      const at = (local - first) * recordBytes;
+      const record = bytes?.subarray(at, at + recordBytes);
+      use(i, pass ? this.#frames.pass(segment, local, record) : this.#frames.put(segment, local, record));
     }
+    // Only now: a request that was given up may still write to its buffer.
+    if (into) this.#buffers.push(into);
   }
 
   /**

@@ -21,6 +21,15 @@ export interface PartContext {
   readonly probe: Probe;
 }
 
+/** Many offsets that are looked up together, and the best that was found for each so far. */
+export interface Batch {
+  readonly offsets: Uint32Array;
+  /** LSNs of the versions found, 0 for none. */
+  readonly lsns: Float64Array;
+  readonly ordinals: Uint32Array;
+  readonly locals: Uint32Array;
+}
+
 /** Something that a lookup found missing in memory. */
 export interface Loadable {
   load(options?: CallOptions): Promise<void>;
@@ -86,8 +95,38 @@ export class Part implements Loadable {
     const index = this.#index!;
     index.touch();
     const rlsn = lsn - this.baseLsn;
-    const local = index.find(this.#volume, offset, rlsn > MAX_RLSN ? MAX_RLSN : rlsn);
+    const local = index.find(this.#volume, offset, Math.min(rlsn, MAX_RLSN));
     if (local < 0) return 0;
+    this.#locate(local);
+    return this.baseLsn + index.rlsnAt(this.#volume, local);
+  }
+
+  /**
+   * `find` for the queries of `batch` whose numbers are in `asked`, with one probe; takes in what is newer than they have.
+   * False where the part must be loaded first.
+   */
+  findMany(batch: Batch, asked: readonly number[], lsn: number): boolean {
+    if (this.#index === undefined && !this.#open()) return false;
+    const index = this.#index!;
+    index.touch();
+    const offsets = Uint32Array.from(asked, (i) => batch.offsets[i]);
+    const rlsns = new Uint32Array(asked.length).fill(Math.min(lsn - this.baseLsn, MAX_RLSN));
+    const locals = new Int32Array(asked.length);
+    index.findMany(this.#volume, offsets, rlsns, locals);
+    for (let at = 0; at < asked.length; at++) {
+      if (locals[at] < 0) continue;
+      const found = this.baseLsn + index.rlsnAt(this.#volume, locals[at]);
+      const i = asked[at];
+      if (found <= batch.lsns[i]) continue;
+      this.#locate(locals[at]);
+      batch.lsns[i] = found;
+      batch.ordinals[i] = this.ordinal;
+      batch.locals[i] = this.local;
+    }
+    return true;
+  }
+
+  #locate(local: number): void {
     if (this.#positions === undefined) {
       this.ordinal = this.ordinals[0];
       this.local = local;
@@ -96,7 +135,11 @@ export class Part implements Loadable {
       this.ordinal = this.ordinals[segmentIn(position)];
       this.local = localIn(position);
     }
-    return this.baseLsn + index.rlsnAt(this.#volume, local);
+  }
+
+  /** Whether it may hold what a reader of `offset` at `lsn` sees. */
+  mayHold(offset: number, lsn: number): boolean {
+    return this.baseLsn <= lsn && offset >= this.lowestOffset && offset <= this.highestOffset;
   }
 
   /** Opens the index from the heads at hand. */

@@ -3,6 +3,7 @@
  * the first that decides. Everything stays on one synchronous path; what it lacks is named by `need`, loaded by the
  * caller, and asked again.
  */
+import { MAX_PAGE_COUNT } from "../core/numbers.js";
 import { type Chapter, chapterIndexOf } from "../log/chapter.js";
 import type { VolumeLog } from "../log/volume-log.js";
 import type { PlacedSegment } from "../segment/page-frames.js";
@@ -15,6 +16,12 @@ export { NEEDS_LOAD };
 
 /** Chapters that are kept though none of their indexes is in memory: they cost about half a megabyte each. */
 const IDLE_SPANS = 16;
+
+/** Where many pages lie: by the number of the query, `undefined` for an absent page. */
+export interface FoundPages {
+  readonly places: readonly (PlacedSegment | undefined)[];
+  readonly locals: Uint32Array;
+}
 
 export class Resolver {
   readonly #log: VolumeLog;
@@ -36,13 +43,9 @@ export class Resolver {
   find(offset: number, lsn: number): number {
     const log = this.#log;
     if (lsn === log.lsn && offset >= log.pageCount) return ABSENT;
-    if (this.#epoch !== log.epoch || this.#spans.length !== log.chapters.length) this.#update();
-    const spans = this.#spans;
     const lookup = ++this.#lookups;
-    let i = spans.length - 1;
-    if (lsn < spans[i].firstLsn) i = chapterIndexOf(spans, lsn);
-    for (; i >= 0; i--) {
-      const span = spans[i];
+    for (let i = this.#spanOf(lsn); i >= 0; i--) {
+      const span = this.#spans[i];
       if (!span.mayTouch(offset)) continue;
       const found = span.find(offset, lsn, lookup);
       if (found > NOT_HERE) {
@@ -51,12 +54,59 @@ export class Resolver {
       }
       if (found === DROPPED) return ABSENT;
       if (found === NEEDS_LOAD) {
-        this.trim(lookup);
-        this.need = span.need;
+        this.#lack(span, lookup);
         return NEEDS_LOAD;
       }
     }
     return ABSENT;
+  }
+
+  /** `find` for many offsets, all at once; `undefined` where `need` must be loaded first. */
+  findMany(offsets: Uint32Array, lsn: number): FoundPages | undefined {
+    const log = this.#log;
+    const lookup = ++this.#lookups;
+    const found = {
+      places: new Array<PlacedSegment | undefined>(offsets.length),
+      locals: new Uint32Array(offsets.length),
+    };
+    const limit = lsn === log.lsn ? log.pageCount : MAX_PAGE_COUNT;
+    let pending = Array.from(offsets.keys()).filter((i) => offsets[i] < limit);
+    for (let s = this.#spanOf(lsn); s >= 0 && pending.length > 0; s--) {
+      const span = this.#spans[s];
+      const asked = pending.filter((i) => span.mayTouch(offsets[i]));
+      if (asked.length === 0) continue;
+      const batch = span.findMany(
+        Uint32Array.from(asked, (i) => offsets[i]),
+        lsn,
+        lookup,
+      );
+      if (batch === undefined) {
+        this.#lack(span, lookup);
+        return undefined;
+      }
+      const isDecided = new Set<number>();
+      for (const [at, i] of asked.entries()) {
+        if (batch.lsns[at] === NOT_HERE) continue;
+        isDecided.add(i);
+        if (batch.lsns[at] === DROPPED) continue;
+        found.places[i] = span.place(batch.ordinals[at]);
+        found.locals[i] = batch.locals[at];
+      }
+      if (isDecided.size > 0) pending = pending.filter((i) => !isDecided.has(i));
+    }
+    return found;
+  }
+
+  /** The span that holds an LSN, once the spans are in line with the log. */
+  #spanOf(lsn: number): number {
+    if (this.#epoch !== this.#log.epoch || this.#spans.length !== this.#log.chapters.length) this.#update();
+    const last = this.#spans.length - 1;
+    return lsn < this.#spans[last].firstLsn ? chapterIndexOf(this.#spans, lsn) : last;
+  }
+
+  #lack(span: Span, lookup: number): void {
+    this.trim(lookup);
+    this.need = span.need;
   }
 
   /** After `find` found a version: the segment that holds it. */

@@ -11,7 +11,7 @@ import type { VolumeLog } from "../log/volume-log.js";
 import { PlacedSegment } from "../segment/page-frames.js";
 import { LiveIndex } from "./live-index.js";
 import { MAX_MERGED_SEGMENTS } from "./merged-index.js";
-import { type Loadable, NOT_LOADED, Part, type PartContext } from "./part.js";
+import { type Batch, type Loadable, NOT_LOADED, Part, type PartContext } from "./part.js";
 import { decodeHead } from "./referenced-head.js";
 
 /** The live index is folded when it has one of these. */
@@ -74,13 +74,8 @@ export class Span implements Loadable {
    * or `NEEDS_LOAD`.
    */
   find(offset: number, lsn: number, lookup: number): number {
-    const { leaf } = this.chapter;
-    if (leaf === undefined) {
-      this.need = this;
-      return NEEDS_LOAD;
-    }
-    if (this.#indexed !== leaf.references.length) this.#index(leaf.references);
-    this.lastLookup = lookup;
+    const drops = this.#prepare(lookup);
+    if (drops === undefined) return NEEDS_LOAD;
     let best = this.#live.find(offset, lsn);
     if (best !== 0) {
       this.ordinal = this.#live.ordinal;
@@ -88,7 +83,7 @@ export class Span implements Loadable {
     }
     for (const part of this.#parts) {
       if (part.lastLsn <= best) break;
-      if (part.baseLsn > lsn || offset < part.lowestOffset || offset > part.highestOffset) continue;
+      if (!part.mayHold(offset, lsn)) continue;
       const found = part.find(offset, lsn);
       if (found === NOT_LOADED) {
         this.need = part;
@@ -99,7 +94,45 @@ export class Span implements Loadable {
       this.ordinal = part.ordinal;
       this.local = part.local;
     }
-    return offset >= this.chapter.lowestDrop && isDropped(leaf.drops, offset, best, lsn) ? DROPPED : best;
+    return offset >= this.chapter.lowestDrop && isDropped(drops, offset, best, lsn) ? DROPPED : best;
+  }
+
+  /** `find` for many offsets, one probe for each part; `undefined` where `need` must be loaded first. */
+  findMany(offsets: Uint32Array, lsn: number, lookup: number): Batch | undefined {
+    const drops = this.#prepare(lookup);
+    if (drops === undefined) return undefined;
+    const count = offsets.length;
+    const lsns = new Float64Array(count);
+    const batch = { offsets, lsns, ordinals: new Uint32Array(count), locals: new Uint32Array(count) };
+    for (let i = 0; i < count; i++) {
+      if ((lsns[i] = this.#live.find(offsets[i], lsn)) === NOT_HERE) continue;
+      batch.ordinals[i] = this.#live.ordinal;
+      batch.locals[i] = this.#live.local;
+    }
+    for (const part of this.#parts) {
+      const asked: number[] = [];
+      for (let i = 0; i < count; i++) if (part.lastLsn > lsns[i] && part.mayHold(offsets[i], lsn)) asked.push(i);
+      if (asked.length > 0 && !part.findMany(batch, asked, lsn)) {
+        this.need = part;
+        return undefined;
+      }
+    }
+    for (let i = 0; i < count; i++) {
+      if (offsets[i] >= this.chapter.lowestDrop && isDropped(drops, offsets[i], lsns[i], lsn)) lsns[i] = DROPPED;
+    }
+    return batch;
+  }
+
+  /** Has the chapter indexed, and returns its drops; `undefined` where it must be loaded first. */
+  #prepare(lookup: number): readonly Drop[] | undefined {
+    const { leaf } = this.chapter;
+    if (leaf === undefined) {
+      this.need = this;
+      return undefined;
+    }
+    if (this.#indexed !== leaf.references.length) this.#index(leaf.references);
+    this.lastLookup = lookup;
+    return leaf.drops;
   }
 
   /** Where the segment of a reference lies, and its resident pages. */
