@@ -119,6 +119,40 @@ describe("a volume's log", () => {
     }
   });
 
+  it("shows nothing older while it takes over another's manifest", async () => {
+    const objects = new MemoryStore();
+    let ends = 0;
+    let release = () => {};
+    let isHeld = () => {};
+    const held = new Promise<void>((resolve) => (isHeld = resolve));
+    const slow = new FaultStore(objects, () => undefined);
+    slow.get = async (key) => {
+      const found = await objects.get(key);
+      // The second time, the end of the log is told late: as it was when it was asked for.
+      if (key === recordKey(vid, 3) && found === undefined && ++ends === 2) {
+        isHeld();
+        await new Promise<void>((resolve) => (release = resolve));
+      }
+      return found;
+    };
+    const other = await open(objects);
+    const log = VolumeLog.fresh(slow, vid);
+    await append(other);
+    await other.publish();
+    await append(other);
+    await append(log).then(() => expect(log.lsn).toBe(2));
+    ends = 0;
+    const publishing = log.publish();
+    await held;
+    await append(other);
+    await log.refresh();
+    expect(log.lsn).toBe(3);
+    release();
+    await publishing;
+    expect(log.lsn).toBe(3);
+    expect(await contentsOf(log)).toEqual(await contentsOf(other));
+  });
+
   it("lets a process that only reads forget what the writer has stored", async () => {
     const objects = new MemoryStore();
     const [writer, reader] = [await open(objects), await open(objects)];

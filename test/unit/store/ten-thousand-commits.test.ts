@@ -78,6 +78,19 @@ describe(`a store of ${COMMITS} commits`, () => {
     await store.close();
   });
 
+  it("finds the page that a chapter's first or last LSN wrote", async () => {
+    const { store, volume } = await openCold();
+    for (let lsn = 1024; lsn < COMMITS; lsn += 1024) {
+      for (const at of [lsn - 1, lsn, lsn + 1]) {
+        const [offset] = [...written].find(([, lsns]) => lsns.includes(at))!;
+        expect(tagOf((await store.readPage(volume.id, offset, at))!)).toBe(at);
+        expect(tagOf((await store.readPages(volume.id, [offset], at))[0]!)).toBe(at);
+        expect((await volume.snapshot(at)).pageCount).toBeGreaterThan(offset);
+      }
+    }
+    await store.close();
+  });
+
   it("reads any page at any LSN without reading the log: leaves, and the page itself", async () => {
     const random = new Random(8);
     for (let read = 0; read < 15; read++) {
