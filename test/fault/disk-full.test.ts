@@ -1,12 +1,18 @@
 /** A store on a disk that fills up, or that is mounted read-only: readable all along, and writable again afterwards. */
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NoSpace, ReadOnly } from "../../src/core/errors.js";
 import { verifyObjects } from "../../src/history/verify.js";
 import { FileStore } from "../../src/io/file-store.js";
-import { PageStore } from "../../src/node.js";
+import { importDatabase, PageStore, type Volume } from "../../src/node.js";
 import { KNOWN_PAGE_SIZE, knownCommit, wrongPages } from "../helpers/known-history.js";
-import { runSeed, seededRandom } from "../helpers/random.js";
+import { Random, runSeed, seededRandom } from "../helpers/random.js";
+import { needs } from "../helpers/requires.js";
 import { needsSmallDisk, SmallDisk } from "../helpers/small-disk.js";
+import { makeHistory } from "../helpers/sqlite-history.js";
 
 describe("a store on a small disk", needsSmallDisk(), () => {
   let disk: SmallDisk;
@@ -57,6 +63,63 @@ describe("a store on a small disk", needsSmallDisk(), () => {
     await store.close();
     await expectSound(lsn);
   });
+
+  it(
+    "keeps the transactions that fitted when an import fills the disk, and imports the rest later",
+    needs("sqlite3"),
+    async () => {
+      const made = mkdtempSync(join(tmpdir(), "palimpsest-import-"));
+      const path = join(made, "app.db");
+      await makeHistory(path, { pageSize: 1024, transactions: 60, random: new Random(runSeed("disk full import")) });
+      // What it must be: the same import into memory.
+      await using reference = await PageStore.open("memory:");
+      const { lastLsn: last, volume: expected } = await importDatabase(reference, path, { batchBytes: 8192 });
+      const hashAt = async (volume: Volume, lsn: number) => {
+        const { pageCount } = await volume.snapshot(lsn);
+        const hash = createHash("sha256");
+        for (const page of await volume.readPages(
+          Array.from({ length: pageCount }, (_, i) => i),
+          lsn,
+        ))
+          hash.update(page!);
+        return hash.digest("hex");
+      };
+      let reached = 0;
+      let refused = 0;
+      // A little more room each time, for the transaction that would not fit otherwise.
+      for (let finished = false, roomBytes = 16 << 10; !finished; roomBytes += 16 << 10) {
+        const free = disk.fill(roomBytes);
+        const store = await PageStore.open(`file:${folder}`);
+        try {
+          await importDatabase(store, path, { batchBytes: 8192 });
+          finished = true;
+        } catch (error) {
+          expect(error).toBeInstanceOf(NoSpace);
+          refused++;
+        }
+        expect((await verifyObjects(new FileStore(folder))).problems).toEqual([]);
+        for await (const { name } of store.volumes()) {
+          const volume = await store.volume(name);
+          const lsn = (await volume.latest())?.lsn ?? 0;
+          expect(lsn).toBeGreaterThanOrEqual(reached);
+          expect(lsn).toBeLessThanOrEqual(last);
+          reached = lsn;
+          if (lsn > 0) expect(await hashAt(volume, lsn)).toBe(await hashAt(expected, lsn));
+        }
+        await store.close();
+        free();
+      }
+      expect(refused).toBeGreaterThan(1);
+      expect(reached).toBe(last);
+      await using store = await PageStore.open(`file:${folder}`);
+      const { lastLsn, volume } = await importDatabase(store, path, { batchBytes: 8192 });
+      expect(lastLsn).toBe(last);
+      for (let lsn = 1; lsn <= last; lsn++)
+        expect(await hashAt(volume, lsn), `LSN ${lsn}`).toBe(await hashAt(expected, lsn));
+      expect((await verifyObjects(new FileStore(folder))).problems).toEqual([]);
+      rmSync(made, { recursive: true });
+    },
+  );
 
   it("says that a full disk has no space for a new store, and leaves nothing that cannot be used later", async () => {
     const free = disk.fill();
