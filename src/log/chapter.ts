@@ -68,10 +68,6 @@ export class Chapter {
     return this.leaf?.times.length ?? this.entry!.lsnCount;
   }
 
-  get lastLsn(): number {
-    return this.firstLsn + this.lsnCount - 1;
-  }
-
   /** Whether it is time to begin another one. */
   get isLong(): boolean {
     const leaf = this.leaf!;

@@ -14,7 +14,7 @@ import { pagesPerSegment, SegmentBuilder } from "../segment/segment-builder.js";
 import { CommitOffsets } from "./commit-offsets.js";
 
 /** A segment up to this length lies in the record: one object, one request to commit, one to read it all. */
-export const EMBEDDED_BYTES = 256 << 10;
+const EMBEDDED_BYTES = 256 << 10;
 
 /** A segment of a record that has no LSNs yet. */
 export interface DraftSegment extends Omit<Reference, "location" | "baseLsn"> {
