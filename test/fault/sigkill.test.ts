@@ -32,7 +32,8 @@ function runAndKill(program: string, folder: string, delayMs: number): Promise<s
 describe("a process that commits and is killed", () => {
   it(`has lost nothing that it acknowledged, ${KILLS} times`, async () => {
     const random = seededRandom(runSeed("SIGKILL"));
-    const folder = join(mkdtempSync(join(tmpdir(), "palimpsest-kill-")), "pages");
+    const parent = mkdtempSync(join(tmpdir(), "palimpsest-kill-"));
+    const folder = join(parent, "pages");
     const program = bundleProgram("test/fault/programs/committer.ts");
     let lsn = 0;
     for (let kill = 0; kill < KILLS; kill++) {
@@ -50,6 +51,6 @@ describe("a process that commits and is killed", () => {
       await store.close();
     }
     expect(lsn).toBeGreaterThan(KILLS);
-    rmSync(folder, { recursive: true });
+    rmSync(parent, { recursive: true });
   });
 });

@@ -1,6 +1,6 @@
 /** Runs TypeScript of ours in processes of its own: to be killed, to race, or to be another user. */
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
@@ -8,6 +8,7 @@ import { buildSync } from "esbuild";
 /** Bundles `source` (a path from the package's root) into one file that any user may run; gives the path. */
 export function bundleProgram(source: string): string {
   const folder = mkdtempSync(join(tmpdir(), "palimpsest-program-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   chmodSync(folder, 0o755);
   const outfile = join(folder, "program.mjs");
   buildSync({
