@@ -45,7 +45,7 @@ export async function draftLsn(commit: Commit, sink: PageSink, options: CallOpti
   sink.nextLsn();
   let pagesChanged = 0;
   let writtenEnd = 0;
-  for await (const write of iterate(pages)) {
+  for await (const write of iterate(pages, "a commit's pages are an iterable or async iterable of [offset, page]")) {
     if (!Array.isArray(write)) throw new InvalidArgument("a commit's pages are pairs: [offset, page]");
     const [offset, page] = write as PageWrite;
     const full = sink.add(offset, page);
@@ -60,10 +60,11 @@ export async function draftLsn(commit: Commit, sink: PageSink, options: CallOpti
   return { pagesChanged, writtenEnd, pageCount, drops, timeMs };
 }
 
-function iterate(pages: unknown): Iterable<PageWrite> | AsyncIterable<PageWrite> {
-  const candidate = pages as Partial<Iterable<PageWrite> & AsyncIterable<PageWrite>> | null;
-  if (candidate?.[Symbol.asyncIterator] || candidate?.[Symbol.iterator]) return candidate as Iterable<PageWrite>;
-  throw new InvalidArgument("a commit's pages are an iterable or async iterable of [offset, page]");
+/** @throws InvalidArgument, saying what was expected, for what cannot be iterated. */
+export function iterate<T>(value: Iterable<T> | AsyncIterable<T>, expected: string): Iterable<T> | AsyncIterable<T> {
+  const candidate = value as Partial<Iterable<T> & AsyncIterable<T>> | null | undefined;
+  if (candidate?.[Symbol.asyncIterator] || candidate?.[Symbol.iterator]) return value;
+  throw new InvalidArgument(expected);
 }
 
 export function checkMeta(meta: unknown): void {

@@ -3,7 +3,7 @@ import { Corrupt, InvalidArgument, throwIfAborted } from "../core/errors.js";
 import type { CallOptions } from "../io/object-store.js";
 import { placeOf, segmentKey } from "../log/keys.js";
 import type { VolumeLog } from "../log/volume-log.js";
-import { checkMeta, type Draft, type DraftLsn, draftLsn, encodeDraft } from "./commit-draft.js";
+import { checkMeta, type Draft, type DraftLsn, draftLsn, encodeDraft, iterate } from "./commit-draft.js";
 import { type DraftSegment, SegmentWriter, type SegmentWriterContext } from "./segment-writer.js";
 import { checkExpectedLsn, conflict } from "./store-context.js";
 import type { Commit, CommitOptions } from "./types.js";
@@ -50,7 +50,7 @@ export class VolumeWriter {
     const lsns: DraftLsn[] = [];
     let meta: Uint8Array | undefined;
     try {
-      for await (const commit of commits) {
+      for await (const commit of iterate(commits, "a batch is an iterable or async iterable of commits")) {
         lsns.push(await draftLsn(commit, writer, options));
         meta = commit.meta ?? meta;
       }

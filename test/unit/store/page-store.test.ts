@@ -225,6 +225,8 @@ describe("a commit", () => {
       await expect(attempt, JSON.stringify(commit)).rejects.toThrow(InvalidArgument);
     }
     await expect(volume.commitBatch([])).rejects.toThrow(InvalidArgument);
+    await expect(volume.commitBatch(7 as unknown as Commit[])).rejects.toThrow(InvalidArgument);
+    await expect(volume.commitBatch([7 as unknown as Commit])).rejects.toThrow(InvalidArgument);
     await expect(volume.commitBatch([{ pages: [[0, page(1)]] }, { pageCount: -1 }])).rejects.toThrow(InvalidArgument);
     expect(await volume.latest()).toBe(undefined);
     const { lsn } = await volume.commit({ meta: new Uint8Array(4096), pages: new Map([[2 ** 32 - 2, page(1)]]) });
