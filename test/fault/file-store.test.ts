@@ -16,9 +16,10 @@ const names = (folder: string) =>
     .sort();
 
 describe("file store shared by processes", () => {
+  const program = bundleProgram("test/fault/programs/race-writer.ts");
+
   it("lets exactly one of 6 processes win each of 200 keys", async () => {
     const folder = mkdtempSync(join(tmpdir(), "palimpsest-race-"));
-    const program = bundleProgram("test/fault/programs/race-writer.ts");
     const writers = Array.from({ length: 6 }, (_, i) => `writer ${i}`);
     const runs = await Promise.all(writers.map((name) => runProgram(program, [folder, name, "200"])));
     const winners = new Map<number, string>();

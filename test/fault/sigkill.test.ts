@@ -30,11 +30,12 @@ function runAndKill(program: string, folder: string, delayMs: number): Promise<s
 }
 
 describe("a process that commits and is killed", () => {
+  const program = bundleProgram("test/fault/programs/committer.ts");
+
   it(`has lost nothing that it acknowledged, ${KILLS} times`, async () => {
     const random = seededRandom(runSeed("SIGKILL"));
     const parent = mkdtempSync(join(tmpdir(), "palimpsest-kill-"));
     const folder = join(parent, "pages");
-    const program = bundleProgram("test/fault/programs/committer.ts");
     let lsn = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       const output = await runAndKill(program, folder, random() * 150);

@@ -4,11 +4,15 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
+import { afterAll } from "vitest";
 
-/** Bundles `source` (a path from the package's root) into one file that any user may run; gives the path. */
+/**
+ * Bundles `source` (a path from the package's root) into one file that any user may run; gives the path. To be called
+ * from a `describe`, whose end removes it.
+ */
 export function bundleProgram(source: string): string {
   const folder = mkdtempSync(join(tmpdir(), "palimpsest-program-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
   chmodSync(folder, 0o755);
   const outfile = join(folder, "program.mjs");
   buildSync({
