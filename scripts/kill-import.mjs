@@ -47,10 +47,10 @@ const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
 const MEMORY_BYTES = 32 << 20;
 
 /** Imports in small batches. */
-async function importInto(library, path, folder) {
+async function importInto(library, path, folder, onProgress) {
   const store = await library.PageStore.open(`file:${folder}`, { memory: MEMORY_BYTES });
   try {
-    await library.importDatabase(store, path, { batchBytes: BATCH_BYTES });
+    await library.importDatabase(store, path, { batchBytes: BATCH_BYTES, onProgress });
   } finally {
     await store.close();
   }
@@ -96,31 +96,35 @@ function makeDatabase(folder, random) {
 }
 
 /**
- * Runs an import in a process of its own, killed `delayMs` after it began; says whether it had finished. The command line
- * begins when it is started, the library when it says so: else most would be killed before Node has started.
+ * Runs an import in a process of its own; says whether it finished, and its length. `killAt` is a fraction of the length
+ * that an import has which is left in peace: by the clock for the command line, by its reports of progress for the library,
+ * so that a busy machine does not have most of them killed before Node has started.
  */
-function runImport(url, path, store, withCli, delayMs) {
-  const args = withCli
-    ? [CLI, "import", path, "--store", store]
-    : [fileURLToPath(import.meta.url), "--child", url, path, store];
+function runImport(url, path, store, how, length, killAt) {
+  const args =
+    how === "cli"
+      ? [CLI, "import", path, "--store", store]
+      : [fileURLToPath(import.meta.url), "--child", url, path, store];
+  const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-    let started;
+    const kill = () => child.kill("SIGKILL");
+    let reports = 0;
     let timer;
-    const begin = () => {
-      if (started !== undefined) return;
-      started = performance.now();
-      if (delayMs !== undefined) timer = setTimeout(() => child.kill("SIGKILL"), delayMs);
-    };
-    if (withCli) begin();
-    child.stdout.on("data", begin);
+    if (killAt !== undefined && how === "cli") timer = setTimeout(kill, killAt * length);
+    child.stdout.on("data", (chunk) => {
+      reports += chunk.length;
+      // A moment later, and each time another one: not always right behind a report.
+      if (killAt !== undefined && how === "batches" && reports > killAt * length)
+        timer ??= setTimeout(kill, (killAt * 997) % 3);
+    });
     let errors = "";
     child.stderr.on("data", (chunk) => (errors += chunk));
     child.on("error", reject);
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       if (code !== 0 && signal !== "SIGKILL") reject(new Error(`import failed with ${code ?? signal}: ${errors}`));
-      else resolve({ finished: code === 0, elapsedMs: performance.now() - started });
+      else resolve({ finished: code === 0, length: how === "cli" ? performance.now() - started : reports });
     });
   });
 }
@@ -147,13 +151,13 @@ async function main(count, seed) {
   const { FileStore, PageStore, verifyObjects } = library;
 
   // What an import gives that is left in peace, by the command line and in small batches, and how long each takes.
-  const durations = {};
+  const lengths = {};
   const reference = join(folder, "reference");
   for (const [how, store] of [
     ["cli", `${reference}-cli`],
     ["batches", reference],
   ]) {
-    durations[how] = (await runImport(url, path, store, how === "cli")).elapsedMs;
+    lengths[how] = (await runImport(url, path, store, how)).length;
   }
   const store = await PageStore.open(`file:${reference}`, { memory: MEMORY_BYTES });
   const volume = await store.volume("app");
@@ -208,12 +212,12 @@ async function main(count, seed) {
     const killed = join(folder, `run-${run}`);
     const how = run % 5 === 0 ? "cli" : "batches";
     for (let again = true; again; ) {
-      const delayMs = random() * durations[how];
-      const { finished } = await runImport(url, path, killed, how === "cli", delayMs);
+      const killAt = random();
+      const { finished } = await runImport(url, path, killed, how, lengths[how], killAt);
       if (!finished) kills++;
       const lsn = await lookAt(killed).catch((error) => {
         throw new Error(
-          `seed ${seed}, run ${run}, ${how}, killed after ${delayMs.toFixed(1)} ms: ${error.message}; see ${killed}`,
+          `seed ${seed}, run ${run}, ${how}, killed at ${killAt.toFixed(4)}: ${error.message}; see ${killed}`,
           { cause: error },
         );
       });
@@ -221,7 +225,7 @@ async function main(count, seed) {
       // Now and then what goes on is killed as well.
       again = !finished && random() < 0.3;
     }
-    if (how === "cli") await runImport(url, path, killed, true);
+    if (how === "cli") await runImport(url, path, killed, how);
     else await importInto(library, path, killed);
     await lookAt(killed, last).catch((error) => {
       throw new Error(`seed ${seed}, run ${run}, ${how}, imported again: ${error.message}; see ${killed}`, {
@@ -246,8 +250,7 @@ const { values, positionals } = parseArgs({
 if (values.child) {
   const [url, path, folder] = positionals;
   const library = await import(url);
-  writeSync(1, "begins\n");
-  await importInto(library, path, folder);
+  await importInto(library, path, folder, () => writeSync(1, "."));
 } else {
   await main(Number(values.count ?? 1000), Number(values.seed ?? Math.floor(Math.random() * 2 ** 31)));
 }
