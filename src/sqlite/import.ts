@@ -20,6 +20,7 @@ import { defaultVolumeName, type ImportOptions, ImportTarget, pathDigest } from 
 import type { Wal, WalPosition, WalSalts } from "./wal.js";
 import { commitTransactions } from "./wal-commits.js";
 import type { WalFrames } from "./wal-frames.js";
+import { readWalIndex } from "./wal-index.js";
 
 export interface ImportDatabaseOptions extends ImportOptions {
   /** WAL transactions are committed in batches of about this many bytes. By default 16 MiB. */
@@ -204,7 +205,8 @@ class DatabaseImport {
     let asBefore = true;
     let overlay: { wal: Wal; frames: WalFrames; newest: Uint32Array } | undefined;
     if (wal !== undefined && frames !== undefined && frames.transactionCount > 0) {
-      const { transactionCount, untouched } = await findBackfill(database, wal, frames);
+      const index = await readWalIndex(this.#source.realPath, wal.header);
+      const { transactionCount, untouched } = await findBackfill(database, wal, frames, index);
       // What a checkpoint copied since is no concern of a volume that goes on before it.
       if (continuous && !untouched) return 0;
       done = transactionCount;
