@@ -223,11 +223,11 @@ describe("importing again", needs("sqlite3", "python3"), () => {
 
   test("an application that checkpoints as SQLite does by default: every state is one that was", async () => {
     const app = await follow();
-    await app.live.run("PRAGMA wal_autocheckpoint=40;");
+    await app.live.run("PRAGMA wal_autocheckpoint=25;");
     const newest = () => app.states().at(-1)!.sha256;
     const known = [newest()];
-    for (let round = 0; round < 20; round++) {
-      for (let i = 0; i < 1 + random.below(12); i++) {
+    for (let round = 0; round < 12; round++) {
+      for (let i = 1 + random.below(6); i > 0; i--) {
         await app.run(1);
         known.push(newest());
       }
@@ -263,7 +263,7 @@ describe("a database in use", needs("sqlite3"), () => {
     await live.useWal(1024);
     await live.run("PRAGMA wal_autocheckpoint=60; CREATE TABLE state(seq); INSERT INTO state VALUES(0);");
     await live.run("CREATE TABLE entry(seq INTEGER PRIMARY KEY, body); CREATE INDEX entry_body ON entry(body);");
-    const count = 500;
+    const count = 300;
     const step = (i: number) =>
       `BEGIN; UPDATE state SET seq=${i}; INSERT INTO entry VALUES(${i}, hex(randomblob(${random.below(300)})));
        UPDATE entry SET body='${i}' WHERE seq=${1 + random.below(i)};
