@@ -154,6 +154,7 @@ export const importSuite: Suite = {
       writeDatabase(path("large.db"), pageCount);
       keep(name, "import", runChild("import", path("large.db"), path("store")));
       for (let round = 0; round < (quick ? 1 : 3); round++) {
+        rmSync(path("out.db"), { force: true });
         keep(`${name}, round ${round + 1}`, "restore", runChild("restore", path("store"), path("out.db")));
       }
     } finally {
