@@ -14,16 +14,17 @@ export interface FoundSegment {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const RECORD = /^v\/([0-9a-f-]{36})\/l\/(\d{16})$/;
+/** A record's key, by itself or at the end of a path. */
+const RECORD = /(?:^|\/)v\/([0-9a-f-]{36})\/l\/(\d{16})$/;
 
-/** The segment in a file, or `undefined` where there is no such file. */
-export async function segmentInFile(path: string): Promise<FoundSegment | undefined> {
+/** The segment in a file, or those that it carries if it is a store's record; `undefined` where there is no such file. */
+export async function segmentsInFile(path: string): Promise<FoundSegment[] | undefined> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined || info.isDirectory()) return undefined;
   if (info.size > MAX_SEGMENT_BYTES) {
     throw new InvalidArgument(`${path} is ${info.size} bytes long: no segment is longer than ${MAX_SEGMENT_BYTES}`);
   }
-  return { place: path, bytes: await readFile(path) };
+  return segmentsIn(await readFile(path), path);
 }
 
 /** The segments with this id or in the object of this key: a segment, or a record that carries some. */
@@ -61,9 +62,13 @@ async function inObject(
   only?: SegmentId,
 ): Promise<FoundSegment[]> {
   const bytes = await objects.get(key, options);
-  if (bytes === undefined) return [];
-  const [, vidText, digits] = RECORD.exec(key) ?? [];
-  if (vidText === undefined) return [{ place: key, bytes }];
+  return bytes === undefined ? [] : segmentsIn(bytes, key, only);
+}
+
+/** The segments in an object, which is one or, by its place, a record. Of a record's, `only` the one with that id. */
+function segmentsIn(bytes: Uint8Array, place: string, only?: SegmentId): FoundSegment[] {
+  const [, vidText, digits] = RECORD.exec(place) ?? [];
+  if (vidText === undefined) return [{ place, bytes }];
   const vid = VolumeId.parse(vidText);
   const record = Number(digits);
   const { range } = decodeRecord(bytes, recordKey(vid, record), vid, record);
@@ -72,10 +77,10 @@ async function inObject(
     if (location.kind !== "record" || location.record !== record) continue;
     if (only !== undefined && !only.equals(segmentId)) continue;
     const { start } = location;
-    found.push({ place: `${key}, byte ${start}`, bytes: bytes.subarray(start, start + byteLength) });
+    found.push({ place: `${place}, byte ${start}`, bytes: bytes.subarray(start, start + byteLength) });
   }
   if (found.length === 0 && only === undefined) {
-    throw new NotFound(`record ${key} carries no segment; "palimpsest log" shows what it committed`);
+    throw new NotFound(`record ${place} carries no segment; "palimpsest log" shows what it committed`);
   }
   return found;
 }

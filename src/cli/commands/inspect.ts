@@ -2,7 +2,7 @@
 import { HEADER_BYTES } from "../../format/segment-header.js";
 import { Segment, type SegmentDescription } from "../../segment/segment.js";
 import type { Command } from "../command.js";
-import { type FoundSegment, segmentInFile, segmentsInStore } from "../find-segment.js";
+import { type FoundSegment, segmentsInFile, segmentsInStore } from "../find-segment.js";
 import { withObjects } from "../store-option.js";
 import { escapeControls, formatCount } from "../terminal.js";
 
@@ -14,12 +14,12 @@ The head is verified; "palimpsest verify" verifies pages too.
 
 Usage: palimpsest inspect <segment> [options]
 
-The segment is a file, an object's key in the store (of a record: the segments that it carries),
-or a segment's id.
+The segment is a file, an object's key in the store, or a segment's id. Of a record, which is one
+of the log's files, the segments that it carries are shown.
 
 Examples:
   palimpsest inspect 01890a5d-ac96-774b-bcce-b302099a8057
-  palimpsest inspect .palimpsest/s/*/0000000000000001/*
+  palimpsest inspect .palimpsest/v/*/l/0000000000000001
 
 Options:
   --json           an array of { place, bytes, id, pageSizeBytes, pageCount, indexBytes, inline,
@@ -30,10 +30,9 @@ Options:
   run: async (context) => {
     const { args, out, signal } = context;
     const [argument] = args.positionals;
-    const file = await segmentInFile(argument);
-    const found = file
-      ? [file]
-      : await withObjects(context, (objects) => segmentsInStore(objects, argument, { signal }));
+    const found =
+      (await segmentsInFile(argument)) ??
+      (await withObjects(context, (objects) => segmentsInStore(objects, argument, { signal })));
     const descriptions = found.map((segment) => ({ segment, description: describe(segment) }));
     if (args.flag("json")) {
       const rows = descriptions.map(({ segment: { place, bytes }, description }) =>

@@ -214,6 +214,9 @@ describe("a history", needs("sqlite3"), () => {
     const [segment] = byKey;
     expect(segment).toMatchObject({ pageSizeBytes: 1024, inline: true, volumes: [{ vid: id }] });
     expect(JSON.parse((await on("inspect", segment.id, "--json")).stdout)).toEqual([segment]);
+    const path = join(store, "v", id, "l", "1".padStart(16, "0"));
+    const [inFile] = JSON.parse((await on("inspect", path, "--json")).stdout);
+    expect({ ...inFile, place: segment.place }).toEqual(segment);
     const text = (await on("inspect", segment.id)).stdout;
     expect(text).toContain(`segment ${segment.id}`);
     expect(text).toContain(segment.volumes[0].offsetEncoding);
