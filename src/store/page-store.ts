@@ -152,7 +152,7 @@ export class PageStore implements AsyncDisposable {
     this.#context.checkOpen();
     await this.#catalog.refresh(options);
     const entries = this.#catalog.entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    for (const { vid, name, pageSizeBytes } of entries) yield { id: vid.toString(), name, pageSize: pageSizeBytes };
+    for (const { vid, name, pageSizeBytes } of entries) yield { id: vid, name, pageSize: pageSizeBytes };
   }
 
   /** @throws NotFound, Conflict where the new name is taken, InvalidArgument for one that cannot be. */

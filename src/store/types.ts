@@ -1,4 +1,5 @@
 /** The shapes that `PageStore` and `Volume` take and give. */
+import type { VolumeId } from "../core/ids.js";
 import type { Volume } from "./volume.js";
 
 /** Every async call takes one. */
@@ -56,8 +57,9 @@ export interface CommitInfo {
   readonly bytes: number;
 }
 
+/** A volume as `store.volumes()` lists it; `store.volume(id)` opens it. */
 export interface VolumeInfo {
-  readonly id: string;
+  readonly id: VolumeId;
   readonly name: string;
   readonly pageSize: number;
 }

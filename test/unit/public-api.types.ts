@@ -28,7 +28,10 @@ export async function pageStore(): Promise<void> {
   const same = await store.volume("app");
   await store.volume(volume.id, { signal });
   is<typeof volume>()(same, true);
-  for await (const each of store.volumes()) is<string>()(each.name, true);
+  for await (const each of store.volumes()) {
+    is<string>()(each.name, true);
+    is<VolumeId>()(each.id, true);
+  }
   await store.renameVolume("app", "old");
   await store.dropVolume("old");
   is<VolumeId>()(volume.id, true);

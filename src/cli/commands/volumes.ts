@@ -34,7 +34,7 @@ Options:
           `${name.padEnd(width)}${String(lsn).padStart(10)}${String(pageCount).padStart(12)}${String(pageSize).padStart(11)}  ${id}`,
         );
       await line("name", "lsn", "page count", "page size", "id");
-      for (const row of named) await line(row.name, row.lsn, row.pageCount, row.pageSize, row.id);
+      for (const row of named) await line(row.name, row.lsn, row.pageCount, row.pageSize, row.id.toString());
     });
   },
 };

@@ -77,7 +77,7 @@ describe("volumes", () => {
       ["Zoo", 65536],
       ["old", 512],
     ]);
-    expect(listed[1].id).toBe(volume.id.toString());
+    expect(listed[1].id.equals(volume.id)).toBe(true);
     expect(await store.volume("old")).toBe(volume);
     expect(await store.volume(volume.id)).toBe(volume);
     expect(await store.volume(volume.id.toString())).toBe(volume);
