@@ -5,7 +5,13 @@
  */
 import { describe, expect, test } from "vitest";
 import { Corrupt, PalimpsestError, UnsupportedFormat } from "../../src/core/errors.js";
-import { decodeSegmentHeader, encodeSegmentHeader, HEADER_BYTES } from "../../src/format/segment-header.js";
+import { SegmentId } from "../../src/core/ids.js";
+import {
+  bodyOffsetOf,
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  HEADER_BYTES,
+} from "../../src/format/segment-header.js";
 import type { ForcedEncodings } from "../../src/format/segment-index-encode.js";
 import { Core } from "../../src/probe/core.js";
 import { JsProbe } from "../../src/probe/js-probe.js";
@@ -123,6 +129,43 @@ function outcome(open: () => SegmentIndex): SegmentIndex | string {
     throw error;
   }
 }
+
+/** A head around this index of one volume, whose id is zeros, with lengths and checksum right. */
+function headAround(block: readonly number[], pageCount: number): Uint8Array {
+  const indexBytes = 16 + block.length;
+  const head = new Uint8Array(bodyOffsetOf(indexBytes));
+  head.set(block, HEADER_BYTES + 16);
+  const id = SegmentId.fromBytes(new Uint8Array(16));
+  encodeSegmentHeader(
+    { id, pageSizeBytes: PAGE_SIZE, pageCount, volumeCount: 1, indexBytes, bodyOffset: head.length },
+    head,
+  );
+  return head;
+}
+
+// Blocks written out by hand, each wrong in one way that random edits seldom reach.
+test.each([
+  // Two offsets as a run, two merged rLSNs, T = 2: the keys 0 and 1 are both of the first offset.
+  ["the last offset without a version", [0x3c, 2, 0, 2, 1, 0b10, 0b011], "bad rLSNs"],
+  // The keys 0 and 2 (low bits 0, 0; high parts 0, 1), where the largest rLSN is said to be 1.
+  ["no version with the largest rLSN", [0x3c, 2, 0, 2, 1, 0b00, 0b101], "bad rLSNs"],
+  // Elias-Fano offsets 0 and 1 of a span of 1, of which the last is 0 again.
+  ["an offset twice", [0x02, 2, 0, 1, 0, 0b011], "bad offset set"],
+  ["the offset count as a varint of two bytes", [0x00, 0x82, 0x00, 0, 0], "bad index block"],
+  ["a run that passes the largest offset", [0x00, 2, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0], "bad index block"],
+  // One offset, byte deltas in two bytes: 255 announces a u32 that the payload ends before.
+  ["an escape that is cut short", [0x24, 1, 0, 2, 2, 0, 255], "bad rLSNs"],
+  // ... and an escape for a value that fits one byte.
+  ["an escape without need", [0x24, 1, 0, 2, 6, 0, 255, 254, 0, 0, 0], "bad rLSNs"],
+])("%s is refused by both probes", (_what, block, problem) => {
+  const head = headAround(block, 2);
+  for (const probe of [new WasmProbe(Core.create({ memoryBytes: 1 << 20 })), new JsProbe()]) {
+    expect(
+      outcome(() => probe.openIndex(head, "hand")),
+      probe.kind,
+    ).toBe(`Corrupt ${problem}`);
+  }
+});
 
 const FUZZ_ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 100_000);
 
