@@ -132,9 +132,10 @@ function lastDeltaAtOrBelow(volume: u32, ordinal: u32, rlsn: u32): i32 {
   return index;
 }
 
+/** `find`, inlined where the core calls it itself: a local page number, or -1. */
 // @ts-ignore: decorator
 @inline
-function probe(volume: u32, offset: u32, rlsn: u32): i32 {
+export function probe(volume: u32, offset: u32, rlsn: u32): i32 {
   const ordinal = ordinalOf(volume, offset);
   if (ordinal < 0) return -1;
   const kind = load<u8>(volume, 1);
