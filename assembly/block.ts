@@ -17,7 +17,7 @@ export const COUNTS_IMPLIED: u32 = 3;
 export const RLSNS_CONSTANT: u32 = 0;
 export const RLSNS_FIXED: u32 = 1;
 export const RLSNS_BYTES: u32 = 2;
-export const RLSNS_MERGED: u32 = 3;
+export const RLSNS_ELIAS_FANO: u32 = 3; // merged where counts are implied, else partitioned
 
 // Where parsing stands, and where the index ends.
 export let cursor: u32 = 0;
@@ -77,6 +77,12 @@ export function bytesFor(bits: u64): u64 {
   return (bits + 7) >> 3;
 }
 
+/** Whether the bits of the byte behind `bits` bits at `address` are zero. */
+export function paddingIsZero(address: u32, bits: u64): bool {
+  const used = <u32>(bits & 7);
+  return used == 0 || load<u8>(address + <u32>(bits >> 3)) >> <u8>used == 0;
+}
+
 /** Takes `length` bytes of payload and returns where they begin; sets `failed` where the index ends before. */
 function take(length: u64): u32 {
   const start = cursor;
@@ -99,12 +105,12 @@ export function parseBlock(): i32 {
   offsetsKind = tag & 3;
   countsKind = (tag >> 2) & 3;
   rlsnsKind = (tag >> 4) & 3;
-  const expectsImplied = rlsnsKind == RLSNS_MERGED;
   if (
     tag > 0x3f ||
     offsetsKind > ELIAS_FANO ||
-    (countsKind == COUNTS_IMPLIED) != expectsImplied ||
-    (rlsnsKind == RLSNS_CONSTANT && countsKind != COUNTS_ONE)
+    (countsKind == COUNTS_IMPLIED && rlsnsKind != RLSNS_ELIAS_FANO) ||
+    (countsKind == COUNTS_ONE && rlsnsKind == RLSNS_ELIAS_FANO) ||
+    (countsKind != COUNTS_ONE && rlsnsKind == RLSNS_CONSTANT)
   ) {
     return report(BAD_BLOCK, start);
   }
@@ -140,6 +146,9 @@ export function parseBlock(): i32 {
     if (width < 1 || width > 32) failed = true;
     rlsnBytes = bytesFor(<u64>versionCount * width);
   } else if (rlsnsKind == RLSNS_BYTES) {
+    rlsnBytes = varint(MAX_U32);
+  } else if (countsKind != COUNTS_IMPLIED) {
+    maxRlsn = <u32>varint(MAX_U32);
     rlsnBytes = varint(MAX_U32);
   } else {
     maxRlsn = <u32>varint(MAX_U32);

@@ -7,6 +7,7 @@
 //   bitmap        rank table: u32 for each 64 bits
 //   Elias-Fano    bucket table: where each value of the high bits begins among the elements, and two ends
 //   cumulative    starts: u32 for each offset, and the end
+//   partitioned   starts where the counts are cumulative, then the rLSNs: u16, or u32 where one takes more
 //   byte deltas   groups: (first version, byte position) for each offset, and the end;
 //                 samples: (rLSN, byte position behind it) for every 32nd version
 import {
@@ -14,6 +15,7 @@ import {
   bytesFor,
   constantRlsn,
   COUNTS_CUMULATIVE,
+  COUNTS_IMPLIED,
   COUNTS_ONE,
   COUNTS_UNIFORM,
   countsAt,
@@ -27,11 +29,12 @@ import {
   offsetsAt,
   offsetsKind,
   offsetSpan,
+  paddingIsZero,
   parseBlock,
   RLSNS_BYTES,
   RLSNS_CONSTANT,
+  RLSNS_ELIAS_FANO,
   RLSNS_FIXED,
-  RLSNS_MERGED,
   rlsnsAt,
   rlsnsKind,
   startBlocks,
@@ -65,6 +68,7 @@ import {
   VOLUME_BYTES,
 } from "./volume";
 
+import { decodePartitioned, plainBytes, plainWidth } from "./partition";
 import { xxh64 } from "./xxh64";
 
 const HEADER_BYTES: u32 = 64;
@@ -105,15 +109,23 @@ function offsetDirectoryBytes(): u64 {
   return 0;
 }
 
-/** Bytes of the directory of the parsed block's versions, without samples. */
+// @ts-ignore: decorator
+@inline
+function isPartitioned(): bool {
+  return rlsnsKind == RLSNS_ELIAS_FANO && countsKind != COUNTS_IMPLIED;
+}
+
+/** Bytes of the directory of the parsed block's versions, without samples and decoded rLSNs. */
 function versionDirectoryBytes(): u64 {
-  if (rlsnsKind == RLSNS_MERGED) return align8(bucketEntries(lastKey(), width) * entryBytes(versionCount));
+  if (countsKind == COUNTS_IMPLIED) return align8(bucketEntries(lastKey(), width) * entryBytes(versionCount));
   if (rlsnsKind == RLSNS_BYTES) return (<u64>offsetCount + 1) << 3;
   if (countsKind == COUNTS_CUMULATIVE) return align8((<u64>offsetCount + 1) << 2);
   return 0;
 }
 
+/** Bytes of the samples of byte deltas, or of decoded rLSNs. */
 function sampleBytes(): u64 {
+  if (isPartitioned()) return plainBytes();
   return rlsnsKind == RLSNS_BYTES ? ((<u64>versionCount + SAMPLE_INTERVAL - 1) / SAMPLE_INTERVAL) << 3 : 0;
 }
 
@@ -150,12 +162,6 @@ export function measure(head: u32, indexBytes: u32, bodyOffset: u32, volumeCount
   if (cursor != end) return -report(BAD_LENGTH, cursor - head);
   if (versions != <u64>pageCount) return -report(BAD_LENGTH, 36);
   return bytes > 0x7fffffff ? -report(BAD_LENGTH, HEADER_BYTES) : <i32>bytes;
-}
-
-/** Whether the bits of the byte behind `bits` bits at `address` are zero. */
-function paddingIsZero(address: u32, bits: u64): bool {
-  const used = <u32>(bits & 7);
-  return used == 0 || load<u8>(address + <u32>(bits >> 3)) >> <u8>used == 0;
 }
 
 // A walk along an Elias-Fano sequence: `nextHigh` gives the high part of each element in turn.
@@ -355,6 +361,18 @@ function deriveBytes(volume: u32, directory: u32, samples: u32): i32 {
   return at == blockEnd ? OK : report(BAD_RLSNS, at);
 }
 
+function derivePartitioned(volume: u32, directory: u32, plain: u32): i32 {
+  const isCumulative = countsKind == COUNTS_CUMULATIVE;
+  if (isCumulative) {
+    const status = deriveStarts(directory, 4);
+    if (status != OK) return status;
+  }
+  store<u8>(volume, <u8>(isCumulative ? FIXED_CUMULATIVE : FIXED_UNIFORM), 1);
+  store<u32>(volume, plain, 24);
+  store<u32>(volume, plainWidth(), 32);
+  return decodePartitioned(isCumulative ? directory : 0, versionsEach, plain);
+}
+
 function deriveMerged(volume: u32, directory: u32): i32 {
   store<u8>(volume, <u8>MERGED, 1);
   const span = <u64>maxRlsn + 1;
@@ -427,6 +445,8 @@ export function derive(head: u32, indexBytes: u32, volumeCount: u32, area: u32):
       status = deriveFixed(volume, directory);
     } else if (rlsnsKind == RLSNS_BYTES) {
       status = deriveBytes(volume, directory, samples);
+    } else if (isPartitioned()) {
+      status = derivePartitioned(volume, directory, samples);
     } else {
       status = deriveMerged(volume, directory);
     }

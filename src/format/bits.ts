@@ -12,8 +12,12 @@ export function bytesFor(bits: number): number {
 
 /** The `width` bits at bit `index * width` of the stream that begins at `at`. Bytes behind the end count as 0. */
 export function bitsAt(bytes: Uint8Array, at: number, index: number, width: number): number {
+  return bitsFrom(bytes, at, index * width, width);
+}
+
+/** The `width` bits at bit `bit` of the stream that begins at `at`. Bytes behind the end count as 0. */
+export function bitsFrom(bytes: Uint8Array, at: number, bit: number, width: number): number {
   if (width === 0) return 0;
-  const bit = index * width;
   const first = at + (bit >>> 3);
   const shift = bit & 7;
   const low = (bytes[first] | (bytes[first + 1] << 8) | (bytes[first + 2] << 16) | (bytes[first + 3] << 24)) >>> shift;
@@ -23,7 +27,12 @@ export function bitsAt(bytes: Uint8Array, at: number, index: number, width: numb
 
 /** Adds `value` to the zeros at bit `index * width` of the stream that begins at `at`. */
 export function putBits(bytes: Uint8Array, at: number, index: number, width: number, value: number): void {
-  let bit = index * width;
+  putBitsFrom(bytes, at, index * width, width, value);
+}
+
+/** Adds `value` to the `width` zeros at bit `from` of the stream that begins at `at`. */
+export function putBitsFrom(bytes: Uint8Array, at: number, from: number, width: number, value: number): void {
+  let bit = from;
   let rest = value;
   for (let left = width; left > 0; ) {
     const shift = bit & 7;
@@ -33,6 +42,15 @@ export function putBits(bytes: Uint8Array, at: number, index: number, width: num
     bit += count;
     left -= count;
   }
+}
+
+/** The first set bit in `from..to` of the stream that begins at `at`, or `to`. */
+export function nextSetBit(bytes: Uint8Array, at: number, from: number, to: number): number {
+  for (let bit = from; bit < to; bit = (bit | 7) + 1) {
+    const byte = bytes[at + (bit >>> 3)] >>> (bit & 7);
+    if (byte !== 0) return Math.min(to, bit + 31 - Math.clz32(byte & -byte));
+  }
+  return to;
 }
 
 /** Whether the bits behind `bits` bits, up to the end of their byte, are zero. */
@@ -45,7 +63,7 @@ export function paddingIsZero(bytes: Uint8Array, at: number, bits: number): bool
 export interface EliasFano {
   readonly count: number;
   readonly last: number;
-  /** Width of the low bits: the largest w with `count * 2^w <= last + 1`, or 0. */
+  /** Width of the low bits: `lowWidth(count, last + 1)`. */
   readonly width: number;
   readonly lowBytes: number;
   /** Length of the high bits' string. */
@@ -53,9 +71,15 @@ export interface EliasFano {
   readonly byteLength: number;
 }
 
-export function eliasFano(count: number, last: number): EliasFano {
+/** The largest w with `count * 2^w` at most `universe`, or 0. */
+export function lowWidth(count: number, universe: number): number {
   let width = 0;
-  while (count * 2 ** (width + 1) <= last + 1) width++;
+  while (count * 2 ** (width + 1) <= universe) width++;
+  return width;
+}
+
+export function eliasFano(count: number, last: number): EliasFano {
+  const width = lowWidth(count, last + 1);
   const lowBytes = bytesFor(count * width);
   const highBits = count + Math.floor(last / 2 ** width);
   return { count, last, width, lowBytes, highBits, byteLength: lowBytes + bytesFor(highBits) };

@@ -2,7 +2,7 @@
  * The first 64 bytes of a segment (spec/segment.md, "Header"), little-endian:
  *
  *     0  magic              8 bytes  89 50 53 45 47 0D 0A 1A
- *     8  format version     u16      0
+ *     8  format version     u16      1; 0 is read as well
  *    10  required features  u16      0
  *    12  page size          u32      bytes, a power of two from 512 to 65536
  *    16  segment id        16 bytes
@@ -20,7 +20,7 @@ import { ID_BYTES, SegmentId } from "../core/ids.js";
 import { isPageSize } from "../core/numbers.js";
 import { xxh64 } from "./xxh64.js";
 
-export const SEGMENT_VERSION = 0;
+export const SEGMENT_VERSION = 1;
 export const HEADER_BYTES = 64;
 /** Header and index of a segment that indexes inline end within so many bytes. */
 export const INLINE_BYTES = 4096;
@@ -91,9 +91,9 @@ export function decodeSegmentHeader(bytes: Uint8Array, key: string): SegmentHead
   if (MAGIC.some((byte, i) => bytes[i] !== byte)) refuse("not a segment", 0, "the segment magic", "other bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   const version = view.getUint16(8, true);
-  if (version !== SEGMENT_VERSION) {
+  if (version > SEGMENT_VERSION) {
     throw new UnsupportedFormat(
-      `${key}: segment format version ${version}; this release reads version ${SEGMENT_VERSION}. Use a newer release.`,
+      `${key}: segment format version ${version}; this release reads up to ${SEGMENT_VERSION}. Use a newer release.`,
     );
   }
   const features = view.getUint16(10, true);

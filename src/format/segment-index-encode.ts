@@ -2,8 +2,9 @@
 import { InvalidArgument } from "../core/errors.js";
 import { ID_BYTES, type SegmentId } from "../core/ids.js";
 import { MAX_OFFSET } from "../core/numbers.js";
-import { bytesFor, eliasFano, putBits, putEliasFano } from "./bits.js";
+import { bytesFor, eliasFano, putBits, putBitsFrom, putEliasFano } from "./bits.js";
 import { ByteWriter } from "./bytes.js";
+import { type Partition, partition, share } from "./partition.js";
 import {
   bodyOffsetOf,
   encodeSegmentHeader,
@@ -38,7 +39,7 @@ export interface ForcedEncodings {
 
 /**
  * A faster encoding is taken when it is at most so many times the bytes of the smallest: bitmaps before Elias-Fano
- * offsets, fixed widths before Elias-Fano rLSNs, both before byte deltas. Measured in `bench`, suite `probe`.
+ * offsets; of rLSNs, fixed widths before partitioned before merged Elias-Fano before byte deltas. Measured in `bench`, suite `probe`.
  */
 const SPEED_MARGIN = 1.15;
 
@@ -137,6 +138,32 @@ function forEachDelta(volume: VolumeVersions, each: (delta: number) => void): vo
   }
 }
 
+/** Writes each offset's rLSNs as a sequence of its own into the zeros at `at`. */
+function putPartition(
+  bytes: Uint8Array,
+  at: number,
+  { lowBytes }: Partition,
+  { starts, rlsns }: VolumeVersions,
+  largest: number,
+): void {
+  const highAt = at + lowBytes;
+  let low = 0;
+  let high = 0;
+  for (let group = 0; group + 1 < starts.length; group++) {
+    const first = starts[group];
+    const count = starts[group + 1] - first;
+    const { width, highBits } = share(count, largest);
+    for (let i = 0; i < count; i++) {
+      const upper = Math.floor(rlsns[first + i] / 2 ** width);
+      putBitsFrom(bytes, at, low + i * width, width, rlsns[first + i] - upper * 2 ** width);
+      const bit = high + upper + (width === 0 ? 0 : i);
+      bytes[highAt + (bit >>> 3)] |= 1 << (bit & 7);
+    }
+    low += count * width;
+    high += highBits;
+  }
+}
+
 function planRlsns(volume: VolumeVersions, forced: ForcedEncodings["rlsns"]): VersionsPlan {
   const { starts, rlsns } = volume;
   const offsetCount = starts.length - 1;
@@ -210,9 +237,30 @@ function planRlsns(volume: VolumeVersions, forced: ForcedEncodings["rlsns"]): Ve
         }),
     };
   };
+  const partitioned = (): VersionsPlan => {
+    const shape = partition(starts, largest)!;
+    return {
+      kind: RLSNS_ELIAS_FANO,
+      countsKind: counts.kind,
+      byteLength: counts.byteLength + shape.byteLength,
+      writeParameter(writer) {
+        writer.varint(largest);
+        writer.varint(shape.byteLength);
+      },
+      write(writer) {
+        counts.write(writer);
+        payload(writer, shape.byteLength, (bytes, at) => putPartition(bytes, at, shape, volume, largest));
+      },
+    };
+  };
   if (forced === undefined) {
     if (isConstant) return constant();
-    const candidates = [fixed(bitWidth(largest)), ...(fitsKeys ? [merged()] : []), byteDeltas()];
+    const candidates = [
+      fixed(bitWidth(largest)),
+      ...(counts.kind === COUNTS_ONE ? [] : [partitioned()]),
+      ...(fitsKeys ? [merged()] : []),
+      byteDeltas(),
+    ];
     const fewest = Math.min(...candidates.map((plan) => plan.byteLength));
     return candidates.find((plan) => plan.byteLength <= SPEED_MARGIN * fewest)!;
   }
@@ -225,12 +273,16 @@ function planRlsns(volume: VolumeVersions, forced: ForcedEncodings["rlsns"]): Ve
     if (!fitsKeys) throw new InvalidArgument("rLSNs forced to be Elias-Fano: offsets times T pass 2^53");
     return merged();
   }
+  if (forced === "partitioned") {
+    if (counts.kind === COUNTS_ONE) throw new InvalidArgument("rLSNs forced to be partitioned: no offset has several");
+    return partitioned();
+  }
   const narrowest = bitWidth(largest);
   if (forced === "fixed") return fixed(narrowest);
   const width = Number(/^fixed-([1-9]|[12][0-9]|3[0-2])$/.exec(forced)?.[1]);
   if (!width) {
     throw new InvalidArgument(
-      `no rLSN encoding "${String(forced)}": constant, fixed, fixed-1 to fixed-32, byte-deltas or elias-fano`,
+      `no rLSN encoding "${String(forced)}": constant, fixed, fixed-1 to fixed-32, byte-deltas, elias-fano or partitioned`,
     );
   }
   if (width < narrowest) {

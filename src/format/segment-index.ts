@@ -7,7 +7,8 @@
  *     first offset   varint
  *     span           varint  last offset - first offset; not for runs
  *     counts         varint  uniform: versions of each; cumulative and implied: N, the versions of all; else nothing
- *     rLSNs          constant: varint; fixed: u8 width; byte deltas: varint length; Elias-Fano: varint largest rLSN
+ *     rLSNs          constant: varint; fixed: u8 width; byte deltas: varint length; merged Elias-Fano: varint largest
+ *                    rLSN; partitioned Elias-Fano: varint largest rLSN, varint length
  *     payloads       of the offsets, of the counts, of the rLSNs
  *
  * Versions are in the order of (offset, rLSN), as the pages are in the body, so that a version's rank is its local page
@@ -16,7 +17,7 @@
 import { Corrupt } from "../core/errors.js";
 import { ID_BYTES, VolumeId } from "../core/ids.js";
 import { MAX_OFFSET, MAX_RLSN } from "../core/numbers.js";
-import { bitsAt, bytesFor, eliasFano, paddingIsZero, walkEliasFano } from "./bits.js";
+import { bitsAt, bitsFrom, bytesFor, eliasFano, nextSetBit, paddingIsZero, walkEliasFano } from "./bits.js";
 import { ByteReader } from "./bytes.js";
 import {
   BAD_BLOCK,
@@ -28,6 +29,7 @@ import {
   BAD_VOLUME_TABLE,
   indexProblem,
 } from "./index-problems.js";
+import { partition, share } from "./partition.js";
 import {
   CHECKSUM_AT,
   decodeSegmentHeader,
@@ -38,7 +40,7 @@ import {
 } from "./segment-header.js";
 
 export type OffsetEncoding = "run" | "bitmap" | "elias-fano";
-export type RlsnEncoding = "constant" | `fixed-${number}` | "byte-deltas" | "elias-fano";
+export type RlsnEncoding = "constant" | `fixed-${number}` | "byte-deltas" | "elias-fano" | "partitioned";
 
 export const OFFSETS_RUN = 0;
 export const OFFSETS_BITMAP = 1;
@@ -50,6 +52,7 @@ export const COUNTS_IMPLIED = 3;
 export const RLSNS_CONSTANT = 0;
 export const RLSNS_FIXED = 1;
 export const RLSNS_BYTES = 2;
+/** Merged where the counts are implied, else partitioned. */
 export const RLSNS_ELIAS_FANO = 3;
 /** In byte deltas: a u32 follows, for a value of 255 or more. */
 export const DELTA_ESCAPE = 255;
@@ -108,8 +111,9 @@ function parseBlock(reader: ByteReader): Block | undefined {
   const countsKind = (tag >> 2) & 3;
   const rlsnsKind = (tag >> 4) & 3;
   if (tag > 0x3f || offsetsKind > OFFSETS_ELIAS_FANO) return undefined;
-  if ((countsKind === COUNTS_IMPLIED) !== (rlsnsKind === RLSNS_ELIAS_FANO)) return undefined;
-  if (rlsnsKind === RLSNS_CONSTANT && countsKind !== COUNTS_ONE) return undefined;
+  if (countsKind === COUNTS_IMPLIED && rlsnsKind !== RLSNS_ELIAS_FANO) return undefined;
+  if (countsKind === COUNTS_ONE && rlsnsKind === RLSNS_ELIAS_FANO) return undefined;
+  if (countsKind !== COUNTS_ONE && rlsnsKind === RLSNS_CONSTANT) return undefined;
   const offsetCount = reader.varint(MAX_SEGMENT_PAGES);
   const firstOffset = reader.varint(MAX_OFFSET);
   const span = offsetsKind === OFFSETS_RUN ? offsetCount - 1 : reader.varint(MAX_OFFSET);
@@ -134,6 +138,9 @@ function parseBlock(reader: ByteReader): Block | undefined {
     rlsnBytes = bytesFor(versionCount * rlsnParameter);
   } else if (rlsnsKind === RLSNS_BYTES) {
     rlsnParameter = 0;
+    rlsnBytes = reader.varint(MAX_RLSN);
+  } else if (countsKind !== COUNTS_IMPLIED) {
+    rlsnParameter = reader.varint(MAX_RLSN);
     rlsnBytes = reader.varint(MAX_RLSN);
   } else {
     rlsnParameter = reader.varint(MAX_RLSN);
@@ -281,6 +288,39 @@ function decodeMerged(bytes: Uint8Array, block: Block, starts: Uint32Array, rlsn
   return intact && ordinal === block.offsetCount - 1 && largest === block.rlsnParameter;
 }
 
+/** Fills `rlsns` from a sequence for each offset. */
+function decodePartitioned(bytes: Uint8Array, block: Block, starts: Uint32Array, rlsns: Uint32Array): boolean {
+  const { rlsnsAt, rlsnParameter: largest } = block;
+  const shape = partition(starts, largest);
+  if (shape === undefined || shape.byteLength !== block.end - rlsnsAt) return false;
+  const highAt = rlsnsAt + shape.lowBytes;
+  if (!paddingIsZero(bytes, rlsnsAt, shape.lowBits) || !paddingIsZero(bytes, highAt, shape.highBits)) return false;
+  let lowFrom = 0;
+  let highFrom = 0;
+  let largestSeen = 0;
+  for (let group = 0; group + 1 < starts.length; group++) {
+    const count = starts[group + 1] - starts[group];
+    const { width, highBits } = share(count, largest);
+    const highEnd = highFrom + highBits;
+    let bit = highFrom - 1;
+    let before = -1;
+    for (let i = 0; i < count; i++) {
+      bit = nextSetBit(bytes, highAt, bit + 1, highEnd);
+      if (bit === highEnd) return false;
+      const high = width === 0 ? bit - highFrom : bit - highFrom - i;
+      const rlsn = high * 2 ** width + bitsFrom(bytes, rlsnsAt, lowFrom + i * width, width);
+      if (rlsn <= before || rlsn > largest) return false;
+      before = rlsn;
+      rlsns[starts[group] + i] = rlsn;
+    }
+    if (nextSetBit(bytes, highAt, bit + 1, highEnd) !== highEnd) return false;
+    largestSeen = Math.max(largestSeen, before);
+    lowFrom += count * width;
+    highFrom = highEnd;
+  }
+  return largestSeen === largest;
+}
+
 function decodeRlsns(bytes: Uint8Array, block: Block, starts: Uint32Array): Uint32Array | undefined {
   const rlsns = new Uint32Array(block.versionCount);
   switch (block.rlsnsKind) {
@@ -294,8 +334,10 @@ function decodeRlsns(bytes: Uint8Array, block: Block, starts: Uint32Array): Uint
     }
     case RLSNS_BYTES:
       return decodeByteDeltas(bytes, block, starts, rlsns) ? rlsns : undefined;
-    default:
-      return decodeMerged(bytes, block, starts, rlsns) ? rlsns : undefined;
+    default: {
+      const decode = block.countsKind === COUNTS_IMPLIED ? decodeMerged : decodePartitioned;
+      return decode(bytes, block, starts, rlsns) ? rlsns : undefined;
+    }
   }
 }
 
@@ -303,11 +345,9 @@ const OFFSET_ENCODINGS: readonly OffsetEncoding[] = ["run", "bitmap", "elias-fan
 
 function rlsnEncodingOf(block: Block): RlsnEncoding {
   if (block.rlsnsKind === RLSNS_FIXED) return `fixed-${block.rlsnParameter}`;
-  return block.rlsnsKind === RLSNS_CONSTANT
-    ? "constant"
-    : block.rlsnsKind === RLSNS_BYTES
-      ? "byte-deltas"
-      : "elias-fano";
+  if (block.rlsnsKind === RLSNS_CONSTANT) return "constant";
+  if (block.rlsnsKind === RLSNS_BYTES) return "byte-deltas";
+  return block.countsKind === COUNTS_IMPLIED ? "elias-fano" : "partitioned";
 }
 
 /**

@@ -14,6 +14,7 @@ export const RLSN_ENCODINGS: readonly NonNullable<ForcedEncodings["rlsns"]>[] = 
   "fixed-32",
   "byte-deltas",
   "elias-fano",
+  "partitioned",
 ];
 
 export interface Shape {
@@ -71,6 +72,7 @@ export function canForce(versions: VolumeVersions, force: ForcedEncodings): bool
   if (force.rlsns === "constant") return rlsns.length === offsets.length && rlsns.every((rlsn) => rlsn === largest);
   if (force.rlsns === "fixed-8") return largest < 2 ** 8;
   if (force.rlsns === "fixed-16") return largest < 2 ** 16;
+  if (force.rlsns === "partitioned") return rlsns.length > offsets.length;
   if (force.rlsns === "elias-fano") return offsets.length * (largest + 1) <= 2 ** 53;
   return true;
 }
