@@ -42,6 +42,11 @@ export interface Design {
   /** The widths that apply: a design that stores one rLSN in each key has no lists to compress. */
   readonly rlsnWidths: readonly RlsnWidth[];
   /**
+   * Bytes by which these volumes' index would grow if the local page number of every version were stored with its rLSN.
+   * Pages are sorted by (vid, offset, rLSN), so that the first one of an offset's list, or of a run, says the others.
+   */
+  localBytesSaved(volumes: readonly VolumeVersions[]): number;
+  /**
    * Builds the index of a segment: volumes in ascending order of id, as `VolumeVersions` says.
    *
    * @throws RangeError where an rLSN does not fit the width.

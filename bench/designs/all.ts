@@ -1,0 +1,5 @@
+/** Every design of the laboratory, in TypeScript. */
+import type { Design } from "./design.js";
+import { twoLevel } from "./two-level.js";
+
+export const designs: readonly Design[] = [twoLevel];
