@@ -1,34 +1,12 @@
 // The probe: offset to ordinal, then ordinal and rLSN to the newest version at or below. It trusts what `derive` has
 // written, checks nothing twice, and allocates nothing.
-import { ID, LOCALS, OFFSETS, RLSNS } from "./memory";
-import {
-  BITMAP,
-  bitsAt,
-  BYTES,
-  CONSTANT,
-  FIXED_CUMULATIVE,
-  FIXED_SINGLE,
-  FIXED_UNIFORM,
-  RUN,
-  SAMPLE_INTERVAL,
-  tableAt,
-} from "./volume";
+import { deltaRlsn, lastDeltaAtOrBelow } from "./deltas";
+import { fieldMask, fieldOnes, fieldTops } from "./fields";
+import { ID } from "./memory";
+import { groupRank, mergedRank, sparseOrdinal } from "./search";
+import { BITMAP, bitsAt, BYTES, CONSTANT, FIXED_CUMULATIVE, FIXED_SINGLE, FIXED_UNIFORM, RUN, tableAt } from "./volume";
 
-/** Buckets up to this many entries are scanned, longer ones bisected. */
-const SCAN_LIMIT: u32 = 8;
-
-/** The first index in `start..end` whose low bits are `target` or more; the low bits ascend within a bucket. */
-// @ts-ignore: decorator
-@inline
-function lowerBound(bits: u32, width: u32, start: u32, end: u32, target: u32): u32 {
-  while (end - start > SCAN_LIMIT) {
-    const middle = (start + end) >> 1;
-    if (bitsAt(bits, middle, width) < target) start = middle + 1;
-    else end = middle;
-  }
-  while (start < end && bitsAt(bits, start, width) < target) start++;
-  return start;
-}
+export { findMany } from "./batch";
 
 /** The ordinal of `offset` among the volume's offsets, or -1. */
 // @ts-ignore: decorator
@@ -48,88 +26,7 @@ function ordinalOf(volume: u32, offset: u32): i32 {
   }
   const width = load<u32>(volume, 20);
   const wide = <u32>load<u8>(volume, 2);
-  const bucket = x >> width;
-  const end = tableAt(directory, wide, bucket + 1);
-  const low = x & ((1 << width) - 1);
-  const found = lowerBound(bits, width, tableAt(directory, wide, bucket), end, low);
-  return found < end && bitsAt(bits, found, width) == low ? found : -1;
-}
-
-/** The last index in `start..end` of fixed-width values that is at most `rlsn`, or -1; the values ascend. */
-// @ts-ignore: decorator
-@inline
-function lastAtOrBelow(bits: u32, width: u32, start: u32, end: u32, rlsn: u32): i32 {
-  const first = start;
-  while (start < end) {
-    const middle = (start + end) >> 1;
-    if (bitsAt(bits, middle, width) <= rlsn) start = middle + 1;
-    else end = middle;
-  }
-  return start > first ? start - 1 : -1;
-}
-
-/** How many values of a merged sequence are below `key`. */
-// @ts-ignore: decorator
-@inline
-function mergedRank(volume: u32, bits: u32, width: u32, key: u64): u32 {
-  const directory = load<u32>(volume, 28);
-  const wide = <u32>load<u8>(volume, 3);
-  const bucket = <u32>(key >> width);
-  const low = <u32>(key & ((<u64>1 << width) - 1));
-  return lowerBound(bits, width, tableAt(directory, wide, bucket), tableAt(directory, wide, bucket + 1), low);
-}
-
-/** One byte delta: its value, with `at` moved on by its length. */
-let at: u32 = 0;
-// @ts-ignore: decorator
-@inline
-function nextDelta(): u32 {
-  const byte = <u32>load<u8>(at);
-  if (byte < 255) {
-    at += 1;
-    return byte;
-  }
-  const value = load<u32>(at, 1);
-  at += 5;
-  return value;
-}
-
-/** A group's last version at or below `rlsn` in byte deltas, or -1. */
-function lastDeltaAtOrBelow(volume: u32, ordinal: u32, rlsn: u32): i32 {
-  const bytes = load<u32>(volume, 24);
-  const group = load<u32>(volume, 28) + (ordinal << 3);
-  const samples = load<u32>(volume, 36);
-  const start = load<u32>(group);
-  const end = load<u32>(group, 8);
-  // The samples inside the group are those of indexes lo*32 .. (hi-1)*32; the last one at or below rlsn begins the scan.
-  const firstSample = (start + SAMPLE_INTERVAL - 1) / SAMPLE_INTERVAL;
-  let lo = firstSample;
-  let hi = (end + SAMPLE_INTERVAL - 1) / SAMPLE_INTERVAL;
-  while (lo < hi) {
-    const middle = (lo + hi) >> 1;
-    if (load<u32>(samples + (middle << 3)) <= rlsn) lo = middle + 1;
-    else hi = middle;
-  }
-  let index: u32;
-  let value: u32;
-  if (lo > firstSample) {
-    const sample = samples + ((lo - 1) << 3);
-    index = (lo - 1) * SAMPLE_INTERVAL;
-    value = load<u32>(sample);
-    at = bytes + load<u32>(sample, 4);
-  } else {
-    index = start;
-    at = bytes + load<u32>(group, 4);
-    value = nextDelta();
-    if (value > rlsn) return -1;
-  }
-  while (index + 1 < end) {
-    const next = <u64>value + nextDelta() + 1;
-    if (next > <u64>rlsn) break;
-    value = <u32>next;
-    index++;
-  }
-  return index;
+  return sparseOrdinal(x, directory, wide, bits, width, fieldOnes(width), fieldTops(width), fieldMask(width));
 }
 
 /** `find`, inlined where the core calls it itself: a local page number, or -1. */
@@ -144,36 +41,40 @@ export function probe(volume: u32, offset: u32, rlsn: u32): i32 {
   if (kind == CONSTANT) return rlsn >= width ? ordinal + firstLocal : -1;
   const bits = load<u32>(volume, 24);
   if (kind == FIXED_SINGLE) return rlsn >= bitsAt(bits, ordinal, width) ? ordinal + firstLocal : -1;
-  let found: i32;
-  if (kind == FIXED_UNIFORM) {
+  if (kind == BYTES) {
+    const found = lastDeltaAtOrBelow(volume, ordinal, rlsn);
+    return found < 0 ? -1 : found + firstLocal;
+  }
+  const ones = fieldOnes(width);
+  const tops = fieldTops(width);
+  const mask = fieldMask(width);
+  const directory = load<u32>(volume, 28);
+  let start: u32;
+  let rank: u32;
+  if (kind == FIXED_UNIFORM || kind == FIXED_CUMULATIVE) {
     const each = load<u32>(volume, 36);
-    found = lastAtOrBelow(bits, width, ordinal * each, (ordinal + 1) * each, rlsn);
-  } else if (kind == FIXED_CUMULATIVE) {
-    const start = load<u32>(volume, 28) + (ordinal << 2);
-    found = lastAtOrBelow(bits, width, load<u32>(start), load<u32>(start, 4), rlsn);
-  } else if (kind == BYTES) {
-    found = lastDeltaAtOrBelow(volume, ordinal, rlsn);
+    let end: u32;
+    if (kind == FIXED_UNIFORM) {
+      start = ordinal * each;
+      end = start + each;
+    } else {
+      start = load<u32>(directory + (ordinal << 2));
+      end = load<u32>(directory + (ordinal << 2), 4);
+    }
+    rank = groupRank(rlsn, start, end, bits, width, ones, tops, mask);
   } else {
+    const wide = <u32>load<u8>(volume, 3);
     const span = load<u64>(volume, 40);
     const base = <u64>ordinal * span;
-    const past = <u64>rlsn < span ? base + rlsn + 1 : base + span;
-    const rank = mergedRank(volume, bits, width, past);
-    found = rank > mergedRank(volume, bits, width, base) ? rank - 1 : -1;
+    rank = mergedRank(base + min<u64>(rlsn, span - 1), directory, wide, bits, width, ones, tops, mask);
+    start = base == 0 ? 0 : mergedRank(base - 1, directory, wide, bits, width, ones, tops, mask);
   }
-  return found < 0 ? -1 : found + firstLocal;
+  return rank > start ? rank - 1 + firstLocal : -1;
 }
 
 /** The local page number of the newest version of `offset` at or below `rlsn`, or -1. `volume` is a handle. */
 export function find(volume: u32, offset: u32, rlsn: u32): i32 {
   return probe(volume, offset, rlsn);
-}
-
-/** `find` for the first `count` queries of the batch. */
-export function findMany(volume: u32, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) {
-    const step = i << 2;
-    store<i32>(LOCALS + step, probe(volume, load<u32>(OFFSETS + step), load<u32>(RLSNS + step)));
-  }
 }
 
 /** The rLSN of the version at `local`, a local page number of this volume. */
@@ -184,39 +85,12 @@ export function rlsnAt(volume: u32, local: u32): u32 {
   const index = local - load<u32>(volume, 48);
   const bits = load<u32>(volume, 24);
   if (kind < BYTES) return bitsAt(bits, index, width);
-  const directory = load<u32>(volume, 28);
-  let lo: u32 = 0;
-  if (kind == BYTES) {
-    // The group that holds the index, then along it.
-    let hi = load<u32>(volume, 52);
-    while (hi - lo > 1) {
-      const middle = (lo + hi) >> 1;
-      if (load<u32>(directory + (middle << 3)) <= index) lo = middle;
-      else hi = middle;
-    }
-    const group = directory + (lo << 3);
-    const start = load<u32>(group);
-    const sampled = index - (index % SAMPLE_INTERVAL);
-    let from = start;
-    let value: u32;
-    if (sampled > start) {
-      const sample = load<u32>(volume, 36) + ((sampled / SAMPLE_INTERVAL) << 3);
-      from = sampled;
-      value = load<u32>(sample);
-      at = bits + load<u32>(sample, 4);
-    } else {
-      at = bits + load<u32>(group, 4);
-      value = nextDelta();
-    }
-    while (from < index) {
-      value += nextDelta() + 1;
-      from++;
-    }
-    return value;
-  }
+  if (kind == BYTES) return deltaRlsn(volume, index);
   // The last bucket that begins at or before the index holds its value.
+  const directory = load<u32>(volume, 28);
   const span = load<u64>(volume, 40);
   const wide = <u32>load<u8>(volume, 3);
+  let lo: u32 = 0;
   let hi = <u32>((<u64>load<u32>(volume, 52) * span - 1) >> width) + 1;
   while (hi - lo > 1) {
     const middle = (lo + hi) >> 1;
