@@ -208,7 +208,7 @@ class Block:
         for start, end in zip(self.starts, self.starts[1:]):
             must(end - start == 1 or ascends(self.rlsns[start:end]), "the rLSNs of an offset do not ascend")
         if rlsns == ELIAS_FANO:
-            must(max(self.rlsns) == parameter, "no version has the largest rLSN")
+            must(max(self.rlsns) == parameter, "the largest rLSN is not the one that the block says")
         self.offset_encoding = OFFSETS[offsets]
         self.rlsn_encoding = (
             "constant",
