@@ -1,5 +1,6 @@
 /** Every design of the laboratory, in TypeScript. */
 import type { Design } from "./design.js";
+import { sortedArrays } from "./sorted-arrays.js";
 import { twoLevel } from "./two-level.js";
 
-export const designs: readonly Design[] = [twoLevel];
+export const designs: readonly Design[] = [twoLevel, sortedArrays];

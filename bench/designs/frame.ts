@@ -94,6 +94,7 @@ export function hashOffset(offset: number): number {
 /** The last id that `loadId` was given, as four little-endian words: hosts are little-endian, as WebAssembly is. */
 export const idWords = new Int32Array(ID_BYTES / 4);
 const idBytes = new Uint8Array(idWords.buffer);
+const idView = new DataView(idWords.buffer);
 
 export function loadId(vid: VolumeId): void {
   vid.writeTo(idBytes, 0);
@@ -119,6 +120,16 @@ export function isLoadedId(view: DataView, at: number): boolean {
     view.getInt32(at + 8, true) === idWords[2] &&
     view.getInt32(at + 12, true) === idWords[3]
   );
+}
+
+/** How the id at `at` compares with the one loaded, as memcmp does: negative, 0 or positive. */
+export function idOrder(view: DataView, at: number): number {
+  for (let i = 0; i < ID_BYTES; i += 4) {
+    const stored = view.getUint32(at + i);
+    const loaded = idView.getUint32(i);
+    if (stored !== loaded) return stored < loaded ? -1 : 1;
+  }
+  return 0;
 }
 
 /** Buckets of a packed table: four entries in each on average, a single one for up to eight. */

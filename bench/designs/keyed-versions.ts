@@ -24,8 +24,9 @@
  * long in bytes: one version per offset among them, which costs its rLSN and nothing else. Otherwise fixed widths are
  * kept BY_LOCAL, and the other codecs POINTED, where equal lists are written once.
  */
-import { ByteWriter } from "../../src/format/bytes.js";
-import { byteCodeAt, byteCodeLength, FIXED_BYTES, newestInList, putByteCode, putList } from "./rlsn-lists.js";
+import type { ByteWriter } from "../../src/format/bytes.js";
+import { byteCodeAt, byteCodeLength, FIXED_BYTES, newestInList, putList } from "./rlsn-lists.js";
+import { isConstant, packLists, type VersionSet, versionsOfEach } from "./version-sets.js";
 
 export const CONSTANT = 0;
 export const IN_ENTRY = 1;
@@ -34,12 +35,6 @@ export const POINTED = 3;
 
 /** Longer lists lie elsewhere, so that a probe which passes an entry by does not walk over its list. */
 const MAX_IN_ENTRY_BYTES = 8;
-
-/** The versions of a set of offsets: those of offset i are rLSNs `starts[i]` to `starts[i + 1] - 1`. */
-export interface VersionSet {
-  readonly starts: Uint32Array;
-  readonly rlsns: Uint32Array;
-}
 
 /** How one set is kept. */
 export interface VersionPlan {
@@ -55,50 +50,6 @@ export interface VersionPlan {
 /** Bytes of the header. */
 export function setHeaderBytes(rule: number): number {
   return rule === CONSTANT ? 8 : 12;
-}
-
-/** Versions of each offset, 0 where their numbers differ. */
-export function versionsOfEach(starts: Uint32Array): number {
-  const each = starts[1];
-  for (let i = 1; i + 1 < starts.length; i++) if (starts[i + 1] - starts[i] !== each) return 0;
-  return each;
-}
-
-/** Whether every offset has one version, and all have the same rLSN. */
-export function isConstant({ starts, rlsns }: VersionSet): boolean {
-  return rlsns.length === starts.length - 1 && rlsns.every((rlsn) => rlsn === rlsns[0]);
-}
-
-/** The lists of a set in one run of bytes, equal ones once. */
-export interface PackedLists {
-  readonly bytes: Uint8Array;
-  /** Where each list begins. */
-  readonly positions: Uint32Array;
-  /** The bytes of every list, 0 where they differ. */
-  readonly stride: number;
-}
-
-export function packLists(set: VersionSet, codec: number, largest: number, withCounts: boolean): PackedLists {
-  const { starts, rlsns } = set;
-  const count = starts.length - 1;
-  const writer = new ByteWriter();
-  const positions = new Uint32Array(count);
-  const known = new Map<string, number>();
-  let stride = -1;
-  for (let i = 0; i < count; i++) {
-    const list = new ByteWriter(16);
-    if (withCounts) putByteCode(list, starts[i + 1] - starts[i]);
-    putList(list, codec, rlsns.subarray(starts[i], starts[i + 1]), largest);
-    if (stride === -1) stride = list.length;
-    if (list.length !== stride) stride = 0;
-    const text = list.bytes.join();
-    const at = known.get(text);
-    positions[i] = at ?? writer.length;
-    if (at !== undefined) continue;
-    known.set(text, writer.length);
-    writer.raw(list.bytes);
-  }
-  return { bytes: writer.bytes, positions, stride };
 }
 
 /** @param firstLocal The local page number of the set's first version. */
