@@ -9,8 +9,12 @@ import type { Row, Suite } from "./measure.js";
 import { importSuite, runTask } from "./suites/import.js";
 import { probe } from "./suites/probe.js";
 import { readPage } from "./suites/read-page.js";
+import { sizes } from "./suites/sizes.js";
 
-const suites: readonly Suite[] = [probe, readPage, importSuite];
+/** A suite may print its rows in a form of its own. */
+type Printing = Suite & { print?(rows: readonly Row[]): void };
+
+const suites: readonly Printing[] = [probe, readPage, importSuite, sizes];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
 
@@ -63,7 +67,7 @@ async function main(): Promise<void> {
     `${suite.name}: Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}${quick ? ", quick" : ""}`,
   );
   await suite.run({ quick, rounds: quick ? 3 : 15 }, (row) => rows.push(row));
-  print(rows);
+  (suite.print ?? print)(rows);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
 }
 
