@@ -2,10 +2,11 @@
 //   core     assembly/ -> build/core.wasm (and build/core.debug.wasm with "core debug")
 //   bundle   src/      -> dist/*.js, with the core embedded
 //   types    src/      -> dist/types/*.d.ts
+//   designs  bench/designs/assembly/ -> build/designs.wasm, the index laboratory's
 //   bench    bench/    -> build/bench/*.js
-// Without an argument: core, bundle and types. A part builds what it stands on first.
+// Without an argument: core, bundle, types, and the designs, which the tests read. A part builds what it stands on first.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -20,16 +21,31 @@ const newest = (folder) =>
       .filter((entry) => entry.isFile())
       .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs),
   );
+/** Whether what was built is newer than everything in the folders that it was built from, and than how. */
+function isCurrent(out, ...folders) {
+  if (!existsSync(out)) return false;
+  const built = statSync(out).mtimeMs;
+  return built > statSync("asconfig.json").mtimeMs && folders.every((folder) => built > newest(folder));
+}
 
 /** Compiles the core, unless the one that is there is newer than every source. */
 function core(target = "release") {
   const out = target === "release" ? "build/core.wasm" : "build/core.debug.wasm";
-  if (existsSync(out)) {
-    const built = statSync(out).mtimeMs;
-    if (built > newest("assembly") && built > statSync("asconfig.json").mtimeMs) return;
-  }
+  if (isCurrent(out, "assembly")) return;
   mkdirSync("build", { recursive: true });
   run(bin("asc"), ["--config", "asconfig.json", "--target", target]);
+}
+
+/** Compiles the laboratory's finders with the core's own options, and the core's probe among them. */
+function designs() {
+  if (isCurrent("build/designs.wasm", "bench/designs/assembly", "assembly")) return;
+  mkdirSync("build", { recursive: true });
+  const { options, targets } = JSON.parse(readFileSync("asconfig.json", "utf8"));
+  const files = { outFile: "designs.wasm", textFile: "designs.wat" };
+  const entries = ["../bench/designs/assembly/index.ts"];
+  const own = { entries, options, targets: { release: { ...targets.release, ...files } } };
+  writeFileSync("build/designs.asconfig.json", JSON.stringify(own));
+  run(bin("asc"), ["--config", "build/designs.asconfig.json"]);
 }
 
 const shared = {
@@ -63,6 +79,7 @@ function types() {
 
 async function bench() {
   core();
+  designs();
   await build({ ...shared, platform: "node", entryPoints: ["bench/main.ts"], outdir: "build/bench" });
 }
 
@@ -77,14 +94,18 @@ switch (part) {
   case "types":
     types();
     break;
+  case "designs":
+    designs();
+    break;
   case "bench":
     await bench();
     break;
   case "all":
     await bundle();
     types();
+    designs();
     break;
   default:
-    console.error(`unknown part "${part}": core [debug], bundle, types, bench, or nothing for all`);
+    console.error(`unknown part "${part}": core [debug], bundle, types, designs, bench, or nothing for all`);
     process.exit(2);
 }

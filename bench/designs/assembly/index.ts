@@ -1,0 +1,62 @@
+// The index designs of the laboratory in AssemblyScript: what the host (wasm-designs.ts) calls. Of every design an
+// opener, a single call, a batch against one volume, and a batch whose queries each name their own volume ("scattered").
+// Nothing allocates. The bytes are the laboratory's own and trusted; only g, the core's probe, checks them.
+import { C, D, find, findMany, findScattered, G } from "./batch";
+import { BATCH_CAPACITY, HANDLES, INDEXES, LOCALS, OFFSETS, RLSNS } from "./memory";
+
+export { derive, measure } from "../../../assembly/open";
+export { findManyLockstep, findScatteredLockstep, openSortedArrays } from "./sorted-arrays";
+export { openTwoLevel } from "./two-level";
+
+/** What a call costs that does nothing: the unit in which benches give their figures. */
+export function empty(): void {}
+
+export function findC(volume: u32, offset: u32, rlsn: u32): i32 {
+  return find(C, volume, offset, rlsn);
+}
+export function findManyC(volume: u32, count: u32): void {
+  findMany(C, volume, count);
+}
+export function findScatteredC(count: u32): void {
+  findScattered(C, count);
+}
+
+export function findD(volume: u32, offset: u32, rlsn: u32): i32 {
+  return find(D, volume, offset, rlsn);
+}
+export function findManyD(volume: u32, count: u32): void {
+  findMany(D, volume, count);
+}
+export function findScatteredD(count: u32): void {
+  findScattered(D, count);
+}
+
+export function findG(volume: u32, offset: u32, rlsn: u32): i32 {
+  return find(G, volume, offset, rlsn);
+}
+export function findManyG(volume: u32, count: u32): void {
+  findMany(G, volume, count);
+}
+export function findScatteredG(count: u32): void {
+  findScattered(G, count);
+}
+
+// The regions of memory.ts, for the host.
+export function offsetsAddress(): u32 {
+  return OFFSETS;
+}
+export function rlsnsAddress(): u32 {
+  return RLSNS;
+}
+export function localsAddress(): u32 {
+  return LOCALS;
+}
+export function handlesAddress(): u32 {
+  return HANDLES;
+}
+export function batchCapacity(): u32 {
+  return BATCH_CAPACITY;
+}
+export function indexesAddress(): u32 {
+  return INDEXES;
+}
