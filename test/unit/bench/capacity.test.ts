@@ -4,6 +4,8 @@
  */
 import { describe, expect, test } from "vitest";
 import { boundBits } from "../../../bench/bound.js";
+import { contentsOf, rangeCut } from "../../../bench/histories/cuts.js";
+import { HISTORIES, readTrace } from "../../../bench/histories/trace.js";
 import { type Contents, headOf, workloads } from "../../../bench/workloads.js";
 import { decodeSegmentHeader, HEADER_BYTES } from "../../../src/format/segment-header.js";
 import { runSeed } from "../../helpers/random.js";
@@ -35,6 +37,18 @@ describe("bytes of full segments, in multiples of the bound", () => {
       expect(indexBytesOf(contents) / (boundBits(contents) / 8)).toBeLessThanOrEqual(most);
     }
   });
+});
+
+test.each(HISTORIES)("%s, a real history cut by offset ranges: at most 1.3x", (name) => {
+  const trace = readTrace(name);
+  let bytes = 0;
+  let bound = 0;
+  for (const versions of rangeCut(trace).segments) {
+    const contents = contentsOf(trace, versions);
+    bytes += indexBytesOf(contents);
+    bound += boundBits(contents) / 8;
+  }
+  expect(bytes / bound).toBeLessThanOrEqual(1.3);
 });
 
 describe("pages inline", () => {
