@@ -1,6 +1,8 @@
 /** Every design of the laboratory, in TypeScript. */
+
+import { bTree } from "./b-tree.js";
 import type { Design } from "./design.js";
 import { sortedArrays } from "./sorted-arrays.js";
 import { twoLevel } from "./two-level.js";
 
-export const designs: readonly Design[] = [twoLevel, sortedArrays];
+export const designs: readonly Design[] = [twoLevel, sortedArrays, bTree];

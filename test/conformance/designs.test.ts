@@ -14,7 +14,9 @@ import { Random, runSeed } from "../helpers/random.js";
 import { randomQuery, randomVersions, randomVid, type Shape, VersionsOracle } from "../helpers/versions.js";
 
 const FORMS: readonly IndexForm[] = ["inline", "separate"];
-const QUERIES = 3000;
+const QUERIES = 2000;
+/** Rivals that walk a list pass by so many of its rLSNs in all. */
+const STEPS = 4_000_000;
 /** Of a workload: so many volumes and offsets. */
 const CUT_VOLUMES = 150;
 const CUT_OFFSETS = 1200;
@@ -212,8 +214,9 @@ interface Query {
 function ask(volumes: readonly VolumeVersions[]): Query[] {
   let firstLocal = 0;
   const queries: Query[] = [];
-  const each = Math.max(5, Math.ceil(QUERIES / volumes.length));
   for (const versions of volumes) {
+    const perOffset = versions.rlsns.length / versions.offsets.length;
+    const each = Math.ceil(Math.min(Math.max(5, QUERIES / volumes.length), STEPS / perOffset / volumes.length));
     const oracle = new VersionsOracle(versions, firstLocal);
     const add = (offset: number, rlsn: number) =>
       queries.push({ vid: versions.vid, offset, rlsn, expected: oracle.find(offset, rlsn) });
