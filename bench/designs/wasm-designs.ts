@@ -37,6 +37,10 @@ interface DesignExports {
   findScatteredD: FindScattered;
   findManyLockstep: FindMany;
   findScatteredLockstep: FindScattered;
+  openBTree: Open;
+  findE: Find;
+  findManyE: FindMany;
+  findScatteredE: FindScattered;
   findG: Find;
   findManyG: FindMany;
   findScatteredG: FindScattered;
@@ -214,6 +218,7 @@ export function wasmDesigns(memory: DesignMemory): WasmDesign[] {
     new WasmDesign(memory, ["c", ""], openRival(memory, e.openTwoLevel), [e.findC, e.findManyC, e.findScatteredC]),
     new WasmDesign(memory, ["d", ""], openSorted, [e.findD, e.findManyD, e.findScatteredD]),
     new WasmDesign(memory, ["d", "16 lanes"], openSorted, [e.findD, e.findManyLockstep, e.findScatteredLockstep]),
+    new WasmDesign(memory, ["e", ""], openRival(memory, e.openBTree), [e.findE, e.findManyE, e.findScatteredE]),
     new WasmDesign(memory, ["g", ""], openRanked(memory), [e.findG, e.findManyG, e.findScatteredG]),
   ];
 }

@@ -1,12 +1,14 @@
 // Batches, the same for every design: `design` is a constant wherever these are called and everything is inlined, so
 // that each design gets loops of its own without a branch on what it is.
 import { probe as findRanked } from "../../../assembly/probe";
+import { findBTree } from "./b-tree";
 import { HANDLES, LOCALS, OFFSETS, RLSNS } from "./memory";
 import { findSorted } from "./sorted-arrays";
 import { findTwoLevel } from "./two-level";
 
 export const C: i32 = 0;
 export const D: i32 = 1;
+export const E: i32 = 2;
 export const G: i32 = 4;
 
 /** The local page number of the newest version of `offset` at or below `rlsn`, or -1. `volume` is a handle. */
@@ -15,6 +17,7 @@ export const G: i32 = 4;
 export function find(design: i32, volume: u32, offset: u32, rlsn: u32): i32 {
   if (design == C) return findTwoLevel(volume, offset, rlsn);
   if (design == D) return findSorted(volume, offset, rlsn);
+  if (design == E) return findBTree(volume, offset, rlsn);
   return findRanked(volume, offset, rlsn);
 }
 

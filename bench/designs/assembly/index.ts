@@ -1,10 +1,11 @@
 // The index designs of the laboratory in AssemblyScript: what the host (wasm-designs.ts) calls. Of every design an
 // opener, a single call, a batch against one volume, and a batch whose queries each name their own volume ("scattered").
 // Nothing allocates. The bytes are the laboratory's own and trusted; only g, the core's probe, checks them.
-import { C, D, find, findMany, findScattered, G } from "./batch";
+import { C, D, E, find, findMany, findScattered, G } from "./batch";
 import { BATCH_CAPACITY, HANDLES, INDEXES, LOCALS, OFFSETS, RLSNS } from "./memory";
 
 export { derive, measure } from "../../../assembly/open";
+export { openBTree } from "./b-tree";
 export { findManyLockstep, findScatteredLockstep, openSortedArrays } from "./sorted-arrays";
 export { openTwoLevel } from "./two-level";
 
@@ -29,6 +30,16 @@ export function findManyD(volume: u32, count: u32): void {
 }
 export function findScatteredD(count: u32): void {
   findScattered(D, count);
+}
+
+export function findE(volume: u32, offset: u32, rlsn: u32): i32 {
+  return find(E, volume, offset, rlsn);
+}
+export function findManyE(volume: u32, count: u32): void {
+  findMany(E, volume, count);
+}
+export function findScatteredE(count: u32): void {
+  findScattered(E, count);
 }
 
 export function findG(volume: u32, offset: u32, rlsn: u32): i32 {
