@@ -4,6 +4,8 @@ import { xxh64 } from "./xxh64";
 
 export { derive, measure } from "./open";
 export { find, findMany, findVolume, rlsnAt } from "./probe";
+export { resolve, resolveMany } from "./resolve";
+export { mergeRuns, runOfVolume } from "./run";
 
 /** What a call costs that does nothing: the unit in which benches give their figures. */
 export function empty(): void {}

@@ -61,13 +61,21 @@ export class Arena {
   #hand = 0;
   #usedBytes = 0;
 
-  /** Manages the addresses from `start` up to `end`, both multiples of 64 KiB. */
-  constructor(start: number, end: number) {
+  /**
+   * Manages the addresses from `start` up to `end`, both multiples of 64 KiB. `touched` has a byte for each 256 of them,
+   * which others may set, too.
+   */
+  constructor(start: number, end: number, touched: Uint8Array) {
     this.#start = start;
     this.#chunkCount = (end - start) / CHUNK_BYTES;
     this.#slabs = new Array(this.#chunkCount).fill(undefined);
     this.#freeChunks = this.#chunkCount;
-    this.#touched = new Uint8Array((end - start) / MIN_SLOT_BYTES);
+    this.#touched = touched;
+  }
+
+  /** The first address. */
+  get start(): number {
+    return this.#start;
   }
 
   get limitBytes(): number {
@@ -111,6 +119,13 @@ export class Arena {
     const slot = this.#slotAt(slab, address);
     slab.owners[slot] = owner;
     slab.tags[slot] = tag;
+  }
+
+  /** Makes an allocation stay until `release` or `free`. */
+  pin(address: number): void {
+    const slab = this.#slabAt(address);
+    assert(slab !== undefined, "pinned an address that was not allocated");
+    slab.owners[this.#slotAt(slab, address)] = undefined;
   }
 
   #full(sizeBytes: number): NoSpace {

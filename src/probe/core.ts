@@ -17,6 +17,10 @@ export interface CoreExports {
   findMany(volume: number, count: number): void;
   findVolume(table: number, volumes: number, count: number): number;
   rlsnAt(volume: number, local: number): number;
+  runOfVolume(part: number, volume: number): number;
+  mergeRuns(part: number, older: number, newer: number, segmentCount: number): void;
+  resolve(table: number, offset: number, lsn: number): number;
+  resolveMany(table: number, count: number, lsn: number): number;
   sealPage(record: number, pageSize: number, local: number): void;
   pageIsIntact(record: number, pageSize: number, local: number): number;
   hash(address: number, length: number, seed: bigint): void;
@@ -34,6 +38,10 @@ const PAGE_BYTES = 65536;
 /** WASM's 32-bit memories end here. */
 const MAX_MEMORY_BYTES = 65536 * PAGE_BYTES;
 const MIN_MEMORY_BYTES = 1 << 20;
+/** The arena ends before the memory does: a load may begin at an allocation's last byte. */
+const GUARD_BYTES = PAGE_BYTES;
+/** The marks of the heap, a byte for each so many, lie at its beginning (assembly/resolve.ts). */
+const MARK_SHIFT = 8;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -41,6 +49,8 @@ export class Core {
   /** The whole linear memory. Never detached. */
   readonly memory: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
+  /** The memory as words: the one at address a is `words[a >>> 2]`. */
+  readonly words: Uint32Array;
   readonly exports: CoreExports;
   readonly arena: Arena;
   /** Where a page record is put to be sealed or verified. */
@@ -49,19 +59,26 @@ export class Core {
   readonly batchOffsets: Uint32Array;
   readonly batchRlsns: Uint32Array;
   readonly batchLocals: Int32Array;
+  /** What a call leaves beside its status. */
+  readonly resultAddress: number;
   readonly #idAddress: number;
 
   private constructor(memory: WebAssembly.Memory, exports: CoreExports) {
     this.memory = new Uint8Array(memory.buffer);
     this.view = new DataView(memory.buffer);
+    this.words = new Uint32Array(memory.buffer);
     this.exports = exports;
     this.stagingAddress = exports.stagingAddress();
+    this.resultAddress = exports.resultAddress();
     this.#idAddress = exports.idAddress();
     const capacity = exports.batchCapacity();
     this.batchOffsets = new Uint32Array(memory.buffer, exports.offsetsAddress(), capacity);
     this.batchRlsns = new Uint32Array(memory.buffer, exports.rlsnsAddress(), capacity);
     this.batchLocals = new Int32Array(memory.buffer, exports.localsAddress(), capacity);
-    this.arena = new Arena(exports.heapAddress(), this.memory.length);
+    const heap = exports.heapAddress();
+    const end = this.memory.length - GUARD_BYTES;
+    const start = heap + Math.ceil((end - heap) / 2 ** MARK_SHIFT / PAGE_BYTES) * PAGE_BYTES;
+    this.arena = new Arena(start, end, this.memory.subarray(heap + ((start - heap) >>> MARK_SHIFT), start));
   }
 
   /**

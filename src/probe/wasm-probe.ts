@@ -17,7 +17,7 @@ export class WasmProbe implements Probe {
     this.#core = core;
   }
 
-  openIndex(head: Uint8Array, key: string, onEvict?: () => void): SegmentIndex {
+  openIndex(head: Uint8Array, key: string, onEvict?: () => void): WasmIndex {
     const { arena, exports, memory, view } = this.#core;
     const header = decodeSegmentHeader(head, key);
     const { indexBytes, bodyOffset, volumeCount, pageCount } = header;
@@ -44,13 +44,14 @@ export class WasmProbe implements Probe {
 const HEAD = 0;
 const AREA = 1;
 
-class WasmIndex implements SegmentIndex, Evictable {
+export class WasmIndex implements SegmentIndex, Evictable {
   readonly header: SegmentHeader;
   readonly residentBytes: number;
   readonly #core: Core;
   readonly #exports: CoreExports;
-  readonly #headAddress: number;
-  readonly #areaAddress: number;
+  /** Its two allocations: the head, and what was derived from it. */
+  readonly headAddress: number;
+  readonly areaAddress: number;
   readonly #onEvict: (() => void) | undefined;
   #open = true;
 
@@ -66,8 +67,8 @@ class WasmIndex implements SegmentIndex, Evictable {
     this.residentBytes = residentBytes;
     this.#core = core;
     this.#exports = core.exports;
-    this.#headAddress = headAddress;
-    this.#areaAddress = areaAddress;
+    this.headAddress = headAddress;
+    this.areaAddress = areaAddress;
     this.#onEvict = onEvict;
     if (onEvict) {
       core.arena.release(headAddress, this, HEAD);
@@ -77,8 +78,8 @@ class WasmIndex implements SegmentIndex, Evictable {
 
   volume(vid: VolumeId): number {
     this.#core.setId(vid);
-    const table = this.#headAddress + HEADER_BYTES;
-    return this.#exports.findVolume(table, this.#areaAddress, this.header.volumeCount) >>> 0 || -1;
+    const table = this.headAddress + HEADER_BYTES;
+    return this.#exports.findVolume(table, this.areaAddress, this.header.volumeCount) >>> 0 || -1;
   }
 
   find(volume: number, offset: number, rlsn: number): number {
@@ -109,22 +110,28 @@ class WasmIndex implements SegmentIndex, Evictable {
   }
 
   touch(): void {
-    this.#core.arena.touch(this.#headAddress);
-    this.#core.arena.touch(this.#areaAddress);
+    this.#core.arena.touch(this.headAddress);
+    this.#core.arena.touch(this.areaAddress);
+  }
+
+  /** Makes it stay until `close`. */
+  pin(): void {
+    this.#core.arena.pin(this.headAddress);
+    this.#core.arena.pin(this.areaAddress);
   }
 
   evict(tag: number): void {
     this.#open = false;
     // The arena frees the half that it came for.
-    this.#core.arena.free(tag === HEAD ? this.#areaAddress : this.#headAddress);
+    this.#core.arena.free(tag === HEAD ? this.areaAddress : this.headAddress);
     this.#onEvict?.();
   }
 
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#core.arena.free(this.#headAddress);
-    this.#core.arena.free(this.#areaAddress);
+    this.#core.arena.free(this.headAddress);
+    this.#core.arena.free(this.areaAddress);
   }
 }
 

@@ -21,18 +21,89 @@ export interface SegmentPlace {
   readonly pageCount: number;
 }
 
-/** A place and the addresses of its resident pages. */
+/** The tag of a frame table in the arena; a frame's is its local page number. */
+const TABLE = -1;
+
+/** A place and its frame table: the address of each page's frame in the core's memory, 0 where it is not resident. */
 export class PlacedSegment implements Evictable {
   readonly place: SegmentPlace;
-  /** Address of each page's frame, 0 where it is not resident; made with the first page. */
-  frames: Uint32Array | undefined;
+  readonly #core: Core;
+  /** Address of the frame table, 0 where there is none: it is made with the first page. */
+  #table = 0;
+  /** Where the core looks for that address, 0 where nowhere. */
+  #slot = 0;
 
-  constructor(place: SegmentPlace) {
+  constructor(core: Core, place: SegmentPlace) {
+    this.#core = core;
     this.place = place;
   }
 
-  evict(local: number): void {
-    this.frames![local] = 0;
+  /** From now on the core looks for the frame table's address at `slot`; 0: nowhere. */
+  lookAt(slot: number): void {
+    this.#slot = slot;
+    if (slot !== 0) this.#core.words[slot >>> 2] = this.#table;
+  }
+
+  #setTable(address: number): void {
+    this.#table = address;
+    if (this.#slot !== 0) this.#core.words[this.#slot >>> 2] = address;
+  }
+
+  /** The address of a page's frame, 0 where it is not resident. */
+  frame(local: number): number {
+    return this.#table === 0 ? 0 : this.#core.words[(this.#table >>> 2) + local];
+  }
+
+  /**
+   * Makes a frame for a page that has none, evictable from the next allocation on.
+   *
+   * @throws NoSpace
+   */
+  makeFrame(local: number): number {
+    const { arena, words } = this.#core;
+    const frame = arena.allocate(this.place.pageSizeBytes);
+    try {
+      if (this.#table === 0) {
+        const bytes = this.place.pageCount * 4;
+        const table = arena.allocate(bytes, this, TABLE);
+        words.fill(0, table >>> 2, (table + bytes) >>> 2);
+        this.#setTable(table);
+      }
+    } catch (error) {
+      arena.free(frame);
+      throw error;
+    }
+    words[(this.#table >>> 2) + local] = frame;
+    arena.release(frame, this, local);
+    return frame;
+  }
+
+  evict(tag: number): void {
+    if (tag !== TABLE) {
+      this.#core.words[(this.#table >>> 2) + tag] = 0;
+      return;
+    }
+    this.#freeFrames();
+    this.#setTable(0);
+  }
+
+  #freeFrames(): void {
+    const { arena, words } = this.#core;
+    const first = this.#table >>> 2;
+    for (let i = 0; i < this.place.pageCount; i++) {
+      const frame = words[first + i];
+      if (frame === 0) continue;
+      words[first + i] = 0;
+      arena.free(frame);
+    }
+  }
+
+  /** Gives up every resident page. */
+  close(): void {
+    if (this.#table === 0) return;
+    this.#freeFrames();
+    this.#core.arena.free(this.#table);
+    this.#setTable(0);
   }
 }
 
@@ -47,20 +118,14 @@ export class PageFrames {
     this.#objects = objects;
   }
 
-  /** The address of a resident page in the core's memory, or 0. Valid until the next allocation in the arena. */
-  resident(segment: PlacedSegment, local: number): number {
-    const address = segment.frames === undefined ? 0 : segment.frames[local];
-    if (address !== 0) this.#core.arena.touch(address);
-    return address;
-  }
-
   /** Whether pages can be loaded without a promise. */
   get canLoadSync(): boolean {
     return this.#objects.sync !== undefined;
   }
 
   /**
-   * Reads and verifies a page in place, where the storage can (`canLoadSync`). Returns its address as `resident` does.
+   * Reads and verifies a page in place, where the storage can (`canLoadSync`). Returns its address in the core's memory,
+   * which is valid until the next allocation in the arena.
    *
    * @throws Corrupt for a damaged or missing page; what the storage throws.
    */
@@ -120,14 +185,9 @@ export class PageFrames {
   /** Moves the staged record into a frame, once it is found intact. */
   #adopt(segment: PlacedSegment, local: number): number {
     const { place } = segment;
-    const { memory, stagingAddress, arena } = this.#core;
+    const { memory, stagingAddress } = this.#core;
     this.#verify(segment, local);
-    segment.frames ??= new Uint32Array(place.pageCount);
-    let address = segment.frames[local];
-    if (address === 0) {
-      address = arena.allocate(place.pageSizeBytes, segment, local);
-      segment.frames[local] = address;
-    }
+    const address = segment.frame(local) || segment.makeFrame(local);
     memory.copyWithin(address, stagingAddress, stagingAddress + place.pageSizeBytes);
     return address;
   }
@@ -143,12 +203,5 @@ export class PageFrames {
     const { key, segmentId } = segment.place;
     const byteOffset = this.#position(segment, local);
     return new Corrupt(`page ${local} of segment ${segmentId} damaged`, { key, byteOffset, expected, actual });
-  }
-
-  /** Gives up every resident page of a segment. */
-  drop(segment: PlacedSegment): void {
-    if (!segment.frames) return;
-    for (const address of segment.frames) if (address !== 0) this.#core.arena.free(address);
-    segment.frames = undefined;
   }
 }

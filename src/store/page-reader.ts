@@ -7,8 +7,10 @@ import { toLsn, toOffset } from "../core/numbers.js";
 import { PAGE_CHECKSUM_BYTES, recordPosition } from "../format/segment-header.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import type { VolumeLog } from "../log/volume-log.js";
+import type { Core } from "../probe/core.js";
 import type { PageFrames, PlacedSegment } from "../segment/page-frames.js";
-import { ABSENT, NEEDS_LOAD, type Resolver } from "./resolver.js";
+import { ABSENT, NEEDS_LOAD, NOT_RESIDENT, type Resolver } from "./resolver.js";
+import type { StoreContext } from "./store-context.js";
 
 /** How often one read loads something before it gives up: each load may evict what another just loaded. */
 const MAX_LOADS = 10_000;
@@ -23,14 +25,16 @@ export class PageReader {
   readonly #log: VolumeLog;
   readonly #resolver: Resolver;
   readonly #frames: PageFrames;
+  readonly #core: Core;
   readonly #objects: ObjectStore;
   /** For the runs of pages that pass: a buffer for each request that was under way at once. */
   readonly #buffers: Uint8Array[] = [];
 
-  constructor(log: VolumeLog, resolver: Resolver, frames: PageFrames, objects: ObjectStore) {
+  constructor(log: VolumeLog, resolver: Resolver, { frames, core, objects }: StoreContext) {
     this.#log = log;
     this.#resolver = resolver;
     this.#frames = frames;
+    this.#core = core;
     this.#objects = objects;
   }
 
@@ -41,21 +45,22 @@ export class PageReader {
    */
   addressSync(offset: number, lsn: number): number {
     toOffset(offset);
-    this.#checkLsn(toLsn(lsn));
-    for (let loads = 0; loads < MAX_LOADS; loads++) {
-      const found = this.#resolver.find(offset, lsn);
-      if (found === ABSENT) return 0;
-      if (found === NEEDS_LOAD) {
-        if (!this.#resolver.need!.loadSync()) throw this.#notResident(offset, lsn);
-        continue;
-      }
-      const { place, local } = this.#resolver;
-      const address = this.#frames.resident(place, local);
-      if (address !== 0) return address;
-      if (!this.#frames.canLoadSync) throw this.#notResident(offset, lsn);
-      return this.#frames.loadSync(place, local);
+    if (toLsn(lsn) > this.#log.lsn || lsn < this.#log.cutoff) throw this.#outOfReach(lsn);
+    const found = this.#resolver.find(offset, lsn);
+    return found > NOT_RESIDENT || found === ABSENT ? found : this.#loadSync(found, offset, lsn);
+  }
+
+  /** Goes on where `find` found no page in memory. */
+  #loadSync(found: number, offset: number, lsn: number): number {
+    const resolver = this.#resolver;
+    for (let loads = 0; found === NEEDS_LOAD; loads++) {
+      if (loads === MAX_LOADS) throw this.#thrashing();
+      if (!resolver.need!.loadSync()) throw this.#notResident(offset, lsn);
+      found = resolver.find(offset, lsn);
     }
-    throw this.#thrashing();
+    if (found !== NOT_RESIDENT) return found;
+    if (!this.#frames.canLoadSync) throw this.#notResident(offset, lsn);
+    return this.#frames.loadSync(resolver.place, resolver.local);
   }
 
   /** Calls `use` with the address of the page, at once when it is resident; `undefined` where there is no page. */
@@ -69,15 +74,10 @@ export class PageReader {
     await this.reach(lsn, options);
     for (let loads = 0; loads < MAX_LOADS; loads++) {
       const found = this.#resolver.find(offset, lsn);
+      if (found > NOT_RESIDENT) return use(found);
       if (found === ABSENT) return undefined;
-      if (found === NEEDS_LOAD) {
-        await this.#resolver.need!.load(options);
-        continue;
-      }
-      const { place, local } = this.#resolver;
-      const address = this.#frames.resident(place, local);
-      if (address !== 0) return use(address);
-      await this.#frames.load(place, local, options);
+      if (found === NEEDS_LOAD) await this.#resolver.need!.load(options);
+      else await this.#frames.load(this.#resolver.place, this.#resolver.local, options);
     }
     throw this.#thrashing();
   }
@@ -88,7 +88,7 @@ export class PageReader {
     await this.reach(lsn, options);
     for (let loads = 0; loads < MAX_LOADS; loads++) {
       const found = this.#resolver.find(offset, lsn);
-      if (found !== NEEDS_LOAD) return found === ABSENT ? undefined : found;
+      if (found !== NEEDS_LOAD) return found === ABSENT ? undefined : this.#resolver.lsn;
       await this.#resolver.need!.load(options);
     }
     throw this.#thrashing();
@@ -107,26 +107,46 @@ export class PageReader {
   ): Promise<void> {
     for (let i = 0; i < offsets.length; i++) toOffset(offsets[i]);
     await this.reach(lsn, options);
-    const asked = Uint32Array.from(offsets);
-    let found = this.#resolver.findMany(asked, lsn);
-    for (let loads = 0; found === undefined; loads++) {
-      if (loads === MAX_LOADS) throw this.#thrashing();
-      await this.#resolver.need!.load(options);
-      found = this.#resolver.findMany(asked, lsn);
-    }
     const missing: MissingPage[] = [];
-    for (let i = 0; i < asked.length; i++) {
-      const place = found.places[i];
-      if (place === undefined) continue;
-      const local = found.locals[i];
-      const address = this.#frames.resident(place, local);
-      if (address !== 0) use(i, address);
-      else missing.push({ i, place, local });
+    for (let done = 0, loads = 0; done < offsets.length; ) {
+      const answered = this.#useResident(offsets, done, lsn, use, missing);
+      done += answered;
+      if (answered > 0) continue;
+      if (++loads === MAX_LOADS) throw this.#thrashing();
+      await this.#resolver.need!.load(options);
     }
     const runs = runsOf(missing);
     for (let at = 0; at < runs.length; at += PARALLEL_RUNS) {
       await Promise.all(runs.slice(at, at + PARALLEL_RUNS).map((run) => this.#readRun(run, use, options)));
     }
+  }
+
+  /**
+   * Looks up a batch of the offsets from number `first` on: uses pages that are in memory, and notes the others. Returns how
+   * many were answered before one that needs a load.
+   */
+  #useResident(
+    offsets: ArrayLike<number>,
+    first: number,
+    lsn: number,
+    use: (i: number, address: number) => void,
+    missing: MissingPage[],
+  ): number {
+    const { batchOffsets, batchLocals } = this.#core;
+    const count = Math.min(offsets.length - first, batchOffsets.length);
+    for (let i = 0; i < count; i++) batchOffsets[i] = offsets[first + i];
+    const answered = this.#resolver.findMany(count, lsn);
+    for (let i = 0; i < answered; i++) {
+      const found = batchLocals[i] >>> 0;
+      if (found > NOT_RESIDENT) {
+        use(first + i, found);
+      } else if (found === NOT_RESIDENT) {
+        // Only misses are looked up twice, to learn where they lie: the batch has room for an address alone.
+        this.#resolver.find(offsets[first + i], lsn);
+        missing.push({ i: first + i, place: this.#resolver.place, local: this.#resolver.local });
+      }
+    }
+    return answered;
   }
 
   async #readRun(
@@ -158,18 +178,16 @@ export class PageReader {
    */
   async reach(lsn: number, options?: CallOptions): Promise<void> {
     if (toLsn(lsn) > this.#log.lsn) await this.#log.refresh(options);
-    this.#checkLsn(lsn);
+    if (lsn > this.#log.lsn || lsn < this.#log.cutoff) throw this.#outOfReach(lsn);
   }
 
-  #checkLsn(lsn: number): void {
+  #outOfReach(lsn: number): NotFound | Truncated {
     const { vid, lsn: last, cutoff } = this.#log;
-    if (lsn > last) {
-      const newest = last === 0 ? "it has no commit yet" : `its last is ${last}`;
-      throw new NotFound(`volume ${vid} has no LSN ${lsn}: ${newest}`);
-    }
     if (lsn < cutoff) {
-      throw new Truncated(`LSN ${lsn} of volume ${vid} was forgotten; the oldest readable is ${cutoff}`, cutoff);
+      return new Truncated(`LSN ${lsn} of volume ${vid} was forgotten; the oldest readable is ${cutoff}`, cutoff);
     }
+    const newest = last === 0 ? "it has no commit yet" : `its last is ${last}`;
+    return new NotFound(`volume ${vid} has no LSN ${lsn}: ${newest}`);
   }
 
   #notResident(offset: number, lsn: number): NotResident {

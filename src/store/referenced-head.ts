@@ -28,9 +28,14 @@ export function decodeHead(
   checkHeader(header, reference, vid, pageSizeBytes);
   const volume = volumes.find((candidate) => candidate.vid.equals(reference.vid));
   if (!volume) throw missingVolume(reference, vid);
-  check(reference, vid, "lowest offset", reference.lowestOffset, volume.offsets[0]);
-  check(reference, vid, "highest offset", reference.highestOffset, volume.offsets[volume.offsets.length - 1]);
+  checkOffsets(reference, vid, volume.offsets[0], volume.offsets[volume.offsets.length - 1]);
   return volume;
+}
+
+/** @throws Corrupt where the volume's first and last offset in the segment are not those of the reference. */
+export function checkOffsets(reference: Reference, vid: VolumeId, lowest: number, highest: number): void {
+  check(reference, vid, "lowest offset", reference.lowestOffset, lowest);
+  check(reference, vid, "highest offset", reference.highestOffset, highest);
 }
 
 export function missingVolume(reference: Reference, vid: VolumeId): Corrupt {

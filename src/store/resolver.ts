@@ -1,36 +1,54 @@
 /**
- * Answers where the page lies that a reader of one volume sees: from the chapter that holds its LSN back to the oldest,
- * the first that decides. Everything stays on one synchronous path; what it lacks is named by `need`, loaded by the
- * caller, and asked again.
+ * Answers where the page lies that a reader of one volume sees. The core looks it up in a table that lies in its memory
+ * (assembly/resolve.ts): the parts of all chapters, the newest first. What the table lacks is named by `need`, loaded by
+ * the caller, and asked again.
  */
 import { MAX_PAGE_COUNT } from "../core/numbers.js";
-import { type Chapter, chapterIndexOf } from "../log/chapter.js";
+import type { Drop } from "../format/record-range.js";
+import type { Chapter } from "../log/chapter.js";
 import type { VolumeLog } from "../log/volume-log.js";
+import type { Evictable } from "../probe/arena.js";
+import { PART_BYTES, PART_DROPS, PART_UNLOADED } from "../probe/version-run.js";
 import type { PlacedSegment } from "../segment/page-frames.js";
-import type { Loadable, PartContext } from "./part.js";
-import { DROPPED, NEEDS_LOAD, NOT_HERE, Span } from "./span.js";
+import { type Loadable, Part, type PartContext } from "./part.js";
+import { Span } from "./span.js";
 
-/** What `find` says, besides the LSN of the version that it found. */
+// What `find` says, besides the address of a page in memory, which is larger.
 export const ABSENT = 0;
-export { NEEDS_LOAD };
+export const NEEDS_LOAD = 1;
+export const NOT_RESIDENT = 2;
+
+const TABLE_HEADER_BYTES = 64;
+const DROP_BYTES = 16;
 
 /** Chapters that are kept though none of their indexes is in memory: they cost about half a megabyte each. */
 const IDLE_SPANS = 16;
 
-/** Where many pages lie: by the number of the query, `undefined` for an absent page. */
-export interface FoundPages {
-  readonly places: readonly (PlacedSegment | undefined)[];
-  readonly locals: Uint32Array;
+/** What one part of the table stands for: looked up, consulted for drops, or to be loaded. */
+type Holder = Part | DropsOf | Span;
+
+interface DropsOf {
+  readonly drops: readonly Drop[];
 }
 
-export class Resolver {
+export class Resolver implements Evictable {
   readonly #log: VolumeLog;
   readonly #context: PartContext;
+  /** By first LSN, ascending. */
   #spans: Span[] = [];
   #epoch = -1;
-  #lookups = 0;
-  /** Of the version that `find` found: where it lies. */
-  #span: Span | undefined;
+  #lsn = -1;
+  /** Its address, 0 where there is none, and what its parts stand for. */
+  #table = 0;
+  #holders: Holder[] = [];
+  #isStale = true;
+  readonly #onChange = () => {
+    this.#isStale = true;
+  };
+  /** The lookup that was last told to load something, and the spans that it had loaded: it needs them all at once. */
+  #loadingOffset = -1;
+  #loadingLsn = 0;
+  readonly #loading = new Set<Loadable>();
   /** What `find` needs where it says `NEEDS_LOAD`. */
   need: Loadable | undefined;
 
@@ -39,112 +57,202 @@ export class Resolver {
     this.#context = context;
   }
 
-  /** The LSN of the version of `offset` that a reader at `lsn` sees, `ABSENT`, or `NEEDS_LOAD`. */
+  /**
+   * The address of the page that a reader of `offset` at `lsn` sees, valid until the next allocation in the arena; `ABSENT`,
+   * `NOT_RESIDENT` or `NEEDS_LOAD`. After an address or `NOT_RESIDENT`, `place`, `local` and `lsn` say more.
+   */
   find(offset: number, lsn: number): number {
-    const log = this.#log;
-    if (lsn === log.lsn && offset >= log.pageCount) return ABSENT;
-    const lookup = ++this.#lookups;
-    for (let i = this.#spanOf(lsn); i >= 0; i--) {
-      const span = this.#spans[i];
-      if (!span.mayTouch(offset)) continue;
-      const found = span.find(offset, lsn, lookup);
-      if (found > NOT_HERE) {
-        this.#span = span;
-        return found;
-      }
-      if (found === DROPPED) return ABSENT;
-      if (found === NEEDS_LOAD) {
-        this.#lack(span, lookup);
-        return NEEDS_LOAD;
-      }
+    const { resolve } = this.#context.core.exports;
+    for (;;) {
+      const found = resolve(this.#current(), offset, lsn) >>> 0;
+      if (found !== NEEDS_LOAD || !this.#canOpen(offset, lsn)) return found;
     }
-    return ABSENT;
   }
 
-  /** `find` for many offsets, all at once; `undefined` where `need` must be loaded first. */
-  findMany(offsets: Uint32Array, lsn: number): FoundPages | undefined {
-    const log = this.#log;
-    const lookup = ++this.#lookups;
-    const found = {
-      places: new Array<PlacedSegment | undefined>(offsets.length),
-      locals: new Uint32Array(offsets.length),
-    };
-    const limit = lsn === log.lsn ? log.pageCount : MAX_PAGE_COUNT;
-    let pending = Array.from(offsets.keys()).filter((i) => offsets[i] < limit);
-    for (let s = this.#spanOf(lsn); s >= 0 && pending.length > 0; s--) {
-      const span = this.#spans[s];
-      const asked = pending.filter((i) => span.mayTouch(offsets[i]));
-      if (asked.length === 0) continue;
-      const batch = span.findMany(
-        Uint32Array.from(asked, (i) => offsets[i]),
-        lsn,
-        lookup,
-      );
-      if (batch === undefined) {
-        this.#lack(span, lookup);
-        return undefined;
-      }
-      const isDecided = new Set<number>();
-      for (const [at, i] of asked.entries()) {
-        if (batch.lsns[at] === NOT_HERE) continue;
-        isDecided.add(i);
-        if (batch.lsns[at] === DROPPED) continue;
-        found.places[i] = span.place(batch.ordinals[at]);
-        found.locals[i] = batch.locals[at];
-      }
-      if (isDecided.size > 0) pending = pending.filter((i) => !isDecided.has(i));
+  /**
+   * `find` for the first `count` offsets of the core's batch. The answers, addresses, `ABSENT` or `NOT_RESIDENT`, are left
+   * there. Returns how many were found before one that lacks something: 0 after `need` was set.
+   */
+  findMany(count: number, lsn: number): number {
+    const { exports, batchOffsets } = this.#context.core;
+    for (;;) {
+      const found = exports.resolveMany(this.#current(), count, lsn);
+      // What is found is used before anything is opened, which might take its memory.
+      if (found > 0 || !this.#canOpen(batchOffsets[0], lsn)) return found;
     }
-    return found;
-  }
-
-  /** The span that holds an LSN, once the spans are in line with the log. */
-  #spanOf(lsn: number): number {
-    if (this.#epoch !== this.#log.epoch || this.#spans.length !== this.#log.chapters.length) this.#update();
-    const last = this.#spans.length - 1;
-    return lsn < this.#spans[last].firstLsn ? chapterIndexOf(this.#spans, lsn) : last;
-  }
-
-  #lack(span: Span, lookup: number): void {
-    this.trim(lookup);
-    this.need = span.need;
   }
 
   /** After `find` found a version: the segment that holds it. */
   get place(): PlacedSegment {
-    return this.#span!.place(this.#span!.ordinal);
+    const { words, resultAddress } = this.#context.core;
+    const holder = this.#holders[words[resultAddress >>> 2]] as Part;
+    return holder.place(words[(resultAddress + 4) >>> 2]);
   }
 
   /** After `find` found a version: its local page number. */
   get local(): number {
-    return this.#span!.local;
+    const { words, resultAddress } = this.#context.core;
+    return words[(resultAddress + 8) >>> 2];
   }
 
-  /** Brings the spans in line with the log's chapters. */
+  /** After `find` found a version: the LSN that wrote it. */
+  get lsn(): number {
+    const { view, resultAddress } = this.#context.core;
+    return view.getFloat64(resultAddress + 16, true);
+  }
+
+  /** After `NEEDS_LOAD`: opens what the core lacked, from what is at hand. Where that takes more, leaves it in `need`. */
+  #canOpen(offset: number, lsn: number): boolean {
+    const { words, resultAddress } = this.#context.core;
+    const lacking = this.#holders[words[resultAddress >>> 2]] as Part | Span;
+    if (lacking instanceof Part && (lacking.open() || lacking.isBroken)) {
+      this.#isStale = true;
+      return true;
+    }
+    if (offset !== this.#loadingOffset || lsn !== this.#loadingLsn) this.#loading.clear();
+    this.#loadingOffset = offset;
+    this.#loadingLsn = lsn;
+    this.#loading.add(lacking);
+    this.trim();
+    this.need = lacking;
+    return false;
+  }
+
+  /** The address of a table that is in line with the log and with what is in memory. */
+  #current(): number {
+    const { epoch, lsn } = this.#log;
+    if (this.#isStale || epoch !== this.#epoch || lsn !== this.#lsn) this.#update();
+    return this.#table;
+  }
+
+  /** Brings spans and table in line with the log, and with what is in memory. */
   #update(): void {
-    const known = new Map<Chapter, Span>(this.#spans.map((span) => [span.chapter, span]));
-    this.#spans = this.#log.chapters.map(
-      (chapter) => known.get(chapter) ?? new Span(chapter, this.#log, this.#context),
-    );
-    const kept = new Set(this.#spans);
-    for (const span of known.values()) if (!kept.has(span)) span.close();
-    for (const span of this.#spans.slice(0, -1)) span.settle();
-    this.#epoch = this.#log.epoch;
+    this.#updateSpans();
+    const { arena, view } = this.#context.core;
+    const holders: Holder[] = [];
+    for (const span of this.#spans.toReversed()) for (const holder of holdersOf(span)) holders.push(holder);
+    const dropCount = holders.reduce((sum, holder) => sum + (isDrops(holder) ? holder.drops.length : 0), 0);
+    const table = arena.allocate(TABLE_HEADER_BYTES + holders.length * PART_BYTES + dropCount * DROP_BYTES);
+    // From here on nothing is evicted.
+    this.#isStale = false;
+    this.#close();
+    this.#table = table;
+    this.#holders = holders;
+    arena.release(table, this);
+    view.setUint32(table, holders.length, true);
+    let part = table + TABLE_HEADER_BYTES;
+    let drops = part + holders.length * PART_BYTES;
+    for (const holder of holders) {
+      if (holder instanceof Part) holder.describe(part);
+      else if (holder instanceof Span) describeUnloaded(holder, view, part);
+      else drops = describeDrops(holder.drops, view, part, drops);
+      part += PART_BYTES;
+    }
+  }
+
+  #updateSpans(): void {
+    const { chapters, epoch, lsn } = this.#log;
+    if (this.#epoch !== epoch || this.#spans.length !== chapters.length) {
+      const known = new Map<Chapter, Span>(this.#spans.map((span) => [span.chapter, span]));
+      this.#spans = chapters.map(
+        (chapter) => known.get(chapter) ?? new Span(chapter, this.#log, this.#context, this.#onChange),
+      );
+      const kept = new Set(this.#spans);
+      for (const span of known.values()) if (!kept.has(span)) span.close();
+      for (const span of this.#spans.slice(0, -1)) span.settle();
+    }
+    this.#epoch = epoch;
+    this.#lsn = lsn;
   }
 
   /**
    * Forgets what can be read again, but for a few chapters and those that are in use: their indexes are in memory, or the
-   * lookup of that number goes through them. Called before something is loaded, and after something was stored.
+   * lookup that goes on needs them. Called before something is loaded, and after something was stored.
    */
-  trim(lookup = -1): void {
-    if (this.#epoch !== this.#log.epoch || this.#spans.length !== this.#log.chapters.length) this.#update();
+  trim(): void {
+    this.#updateSpans();
     const idle = this.#spans.filter((span) => span.isIdle);
     if (idle.length <= IDLE_SPANS) return;
-    for (const span of idle) if (span.lastLookup !== lookup) span.forget();
+    for (const span of idle) if (!this.#loading.has(span)) span.forget();
+  }
+
+  /** The arena takes the table. */
+  evict(): void {
+    this.#table = 0;
+    this.#isStale = true;
+    for (const holder of this.#holders) if (holder instanceof Part) holder.leaveTable();
+    this.#holders = [];
+  }
+
+  /** Frees the table. */
+  #close(): void {
+    if (this.#table === 0) return;
+    this.#context.core.arena.free(this.#table);
+    for (const holder of this.#holders) if (holder instanceof Part) holder.leaveTable();
+    this.#table = 0;
+    this.#holders = [];
   }
 
   close(): void {
+    this.#close();
     for (const span of this.#spans) span.close();
     this.#spans = [];
     this.#epoch = -1;
+    this.#isStale = true;
   }
+}
+
+const isDrops = (holder: Holder): holder is DropsOf => "drops" in holder && !(holder instanceof Span);
+
+/** What a chapter adds to the table, in descending order of last LSN. */
+function holdersOf(span: Span): readonly Holder[] {
+  if (!span.isLoaded) return [span];
+  const parts = span.parts();
+  const { drops } = span;
+  if (drops.length === 0) return parts;
+  const lastDrop = drops[drops.length - 1].lsn;
+  const before = parts.findIndex((part) => part.contents.lastLsn < lastDrop);
+  const at = before < 0 ? parts.length : before;
+  return [...parts.slice(0, at), { drops }, ...parts.slice(at)];
+}
+
+/** Writes a part (assembly/parts.ts) for drops, and the drops behind it at `at`; returns where they end. */
+function describeDrops(drops: readonly Drop[], view: DataView, part: number, at: number): number {
+  const lowest = drops.reduce((least, { from }) => Math.min(least, from), MAX_PAGE_COUNT);
+  describe(view, part, PART_DROPS, drops[0].lsn, drops[drops.length - 1].lsn, lowest, MAX_PAGE_COUNT);
+  view.setUint32(part + 36, at, true);
+  view.setUint32(part + 44, drops.length, true);
+  for (const { lsn, from, to } of drops) {
+    view.setFloat64(at, lsn, true);
+    view.setUint32(at + 8, from, true);
+    view.setUint32(at + 12, to, true);
+    at += DROP_BYTES;
+  }
+  return at;
+}
+
+/** Writes a part for a chapter that must be read first. */
+function describeUnloaded(span: Span, view: DataView, part: number): void {
+  const { firstLsn, lowestOffset, highestOffset, lowestDrop } = span.chapter;
+  const hasPages = lowestOffset <= highestOffset;
+  const [lowest, highest] = hasPages ? [lowestOffset, highestOffset] : [MAX_PAGE_COUNT, MAX_PAGE_COUNT];
+  describe(view, part, PART_UNLOADED, firstLsn, span.lastLsn, lowest, highest);
+  view.setUint32(part + 48, lowestDrop, true);
+}
+
+function describe(
+  view: DataView,
+  part: number,
+  kind: number,
+  baseLsn: number,
+  lastLsn: number,
+  lowest: number,
+  highest: number,
+): void {
+  for (let at = part; at < part + PART_BYTES; at += 8) view.setFloat64(at, 0, true);
+  view.setUint8(part, kind);
+  view.setFloat64(part + 8, baseLsn, true);
+  view.setFloat64(part + 16, lastLsn, true);
+  view.setUint32(part + 24, lowest, true);
+  view.setUint32(part + 28, highest - lowest, true);
 }

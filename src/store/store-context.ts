@@ -3,14 +3,14 @@ import { Closed, Conflict, InvalidArgument, throwIfAborted } from "../core/error
 import type { Sha256 } from "../core/sha256.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import type { Core } from "../probe/core.js";
-import type { Probe } from "../probe/probe.js";
+import type { WasmProbe } from "../probe/wasm-probe.js";
 import type { PageFrames } from "../segment/page-frames.js";
 import { PageSlabs } from "./page-slabs.js";
 
 export class StoreContext {
   readonly objects: ObjectStore;
   readonly core: Core;
-  readonly probe: Probe;
+  readonly probe: WasmProbe;
   readonly frames: PageFrames;
   readonly sha256: Sha256;
   readonly slabs = new PageSlabs();

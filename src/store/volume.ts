@@ -38,7 +38,7 @@ export class Volume {
   /** Use `PageStore.volume` or `PageStore.createVolume`. */
   constructor(entry: CatalogEntry, log: VolumeLog, store: StoreContext) {
     const { vid, pageSizeBytes } = entry;
-    const { objects, probe, core, frames, sha256 } = store;
+    const { objects, probe, core, sha256 } = store;
     const context = { vid, pageSizeBytes, objects, probe, core, sha256 };
     this.id = vid;
     this.pageSize = pageSizeBytes;
@@ -46,7 +46,7 @@ export class Volume {
     this.#store = store;
     this.#log = log;
     this.#resolver = new Resolver(log, context);
-    this.#reader = new PageReader(log, this.#resolver, frames, objects);
+    this.#reader = new PageReader(log, this.#resolver, store);
     this.#writer = new VolumeWriter(log, context);
     this.#history = new VolumeHistory(log, context);
   }

@@ -35,7 +35,7 @@ test("random allocations never overlap, stay inside, and evict only what may go"
   for (let round = 0; round < 20; round++) {
     const start = CHUNK * random.between(1, 3);
     const end = start + CHUNK * random.between(4, 40);
-    const arena = new Arena(start, end);
+    const arena = new Arena(start, end, new Uint8Array((end - start) >>> 8));
     const model = new Model();
     for (let tag = 0; tag < 3000; tag++) {
       const sizeBytes = random.chance(0.05) ? random.between(CHUNK + 1, 3 * CHUNK) : random.between(1, 9000);
@@ -65,7 +65,7 @@ test("random allocations never overlap, stay inside, and evict only what may go"
 
 describe("eviction", () => {
   test("takes what was not touched", () => {
-    const arena = new Arena(CHUNK, CHUNK + 4 * CHUNK);
+    const arena = new Arena(CHUNK, CHUNK + 4 * CHUNK, new Uint8Array((4 * CHUNK) >>> 8));
     const model = new Model();
     const put = (tag: number) => {
       const address = arena.allocate(4096, model, tag);
@@ -82,7 +82,7 @@ describe("eviction", () => {
   });
 
   test("what is pinned stays, and the rest is refused by name", () => {
-    const arena = new Arena(CHUNK, 3 * CHUNK);
+    const arena = new Arena(CHUNK, 3 * CHUNK, new Uint8Array((2 * CHUNK) >>> 8));
     arena.allocate(CHUNK);
     arena.allocate(CHUNK);
     expect(() => arena.allocate(1)).toThrow(NoSpace);
