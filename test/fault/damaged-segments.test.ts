@@ -1,7 +1,7 @@
 /**
  * Damage to a segment is found or changes nothing: every single bit flipped, every truncation, in every encoding, in both
- * probes. And hostile heads, whose checksum is right: both probes accept and refuse the same ones, with the same status,
- * give the same answers, and read nothing outside the segment, whatever lies in the rest of linear memory.
+ * probes. And blocks written out by hand whose checksum is right: refused by both, with the same status. Random ones:
+ * `fuzz-segments.test.ts`.
  */
 import { describe, expect, test } from "vitest";
 import { Corrupt, PalimpsestError, UnsupportedFormat } from "../../src/core/errors.js";
@@ -22,7 +22,6 @@ import { SegmentBuilder } from "../../src/segment/segment-builder.js";
 import { Random, runSeed } from "../helpers/random.js";
 import {
   canForce,
-  headOf,
   OFFSET_ENCODINGS,
   RLSN_ENCODINGS,
   randomQuery,
@@ -116,11 +115,6 @@ describe("every bit flip and every truncation", () => {
   });
 });
 
-/** Sets the header's lengths and checksum right again after the bytes behind it have changed. */
-function reseal(head: Uint8Array): void {
-  encodeSegmentHeader(decodeSegmentHeader(head, "fuzz"), head);
-}
-
 function outcome(open: () => SegmentIndex): SegmentIndex | string {
   try {
     return open();
@@ -165,52 +159,4 @@ test.each([
       probe.kind,
     ).toBe(`Corrupt ${problem}`);
   }
-});
-
-const FUZZ_ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 100_000);
-
-test(`${FUZZ_ROUNDS} hostile heads: both probes agree, and nothing outside is read`, () => {
-  const random = new Random(seed);
-  const cores = [Core.create({ memoryBytes: 4 << 20 }), Core.create({ memoryBytes: 4 << 20 })];
-  const [quiet, noisy] = cores.map((core) => new WasmProbe(core));
-  const twin = new JsProbe();
-  const heapAddress = cores[1].exports.heapAddress();
-  let accepted = 0;
-  const refused = new Set<string>();
-  for (let round = 0; round < FUZZ_ROUNDS; round++) {
-    const { shape, force } = random.pick(cases);
-    const versions = randomVersions(random, shape);
-    const head = headOf(random, [versions], canForce(versions, force) ? force : {});
-    const { indexBytes } = decodeSegmentHeader(head, "fuzz");
-    for (let edits = random.between(0, 3); edits > 0; edits--) {
-      // Mostly the block: it has the structure.
-      const at = HEADER_BYTES + (random.chance(0.95) ? 16 : 0) + random.below(indexBytes - 16);
-      if (random.chance(0.5)) head[at] ^= 1 << random.below(8);
-      else head[at] = random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)]);
-    }
-    if (random.chance(0.05)) new DataView(head.buffer).setUint32(32, random.between(1, 9), true);
-    reseal(head);
-    if (round % 500 === 0) {
-      for (let at = heapAddress; at < heapAddress + 65536 * 4; at++) cores[1].memory[at] = random.u32();
-    }
-    const [a, b, c] = [quiet, noisy, twin].map((probe) => outcome(() => probe.openIndex(head, "fuzz")));
-    if (typeof a === "string" || typeof b === "string" || typeof c === "string") {
-      if (a !== b || a !== c) expect.fail(`round ${round}: ${String(a)} | ${String(b)} | ${String(c)}`);
-      refused.add(String(a));
-      continue;
-    }
-    accepted++;
-    const volumes = [a, b, c].map((index) => index.volume(versions.vid));
-    for (let i = 0; i < 20; i++) {
-      const [offset, rlsn] = randomQuery(random, versions);
-      const found: number[] = [a, b, c].map((index, k): number =>
-        volumes[k] < 0 ? -1 : index.find(volumes[k], offset, rlsn),
-      );
-      if (new Set(found).size > 1) expect.fail(`round ${round}: find(${offset}, ${rlsn}) = ${found.join(", ")}`);
-    }
-    for (const index of [a, b, c]) index.close();
-  }
-  console.log(`${accepted} accepted; refused for: ${[...refused].sort().join("; ")}`);
-  expect(accepted).toBeGreaterThan(FUZZ_ROUNDS / 20);
-  expect(refused.size).toBeGreaterThanOrEqual(5);
 });
