@@ -7,6 +7,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { Row, Suite } from "./measure.js";
 import { importSuite, runTask } from "./suites/import.js";
+import { peers } from "./suites/peers.js";
 import { probe } from "./suites/probe.js";
 import { readPage } from "./suites/read-page.js";
 import { sizes } from "./suites/sizes.js";
@@ -14,7 +15,7 @@ import { sizes } from "./suites/sizes.js";
 /** A suite may print its rows in a form of its own. */
 type Printing = Suite & { print?(rows: readonly Row[]): void };
 
-const suites: readonly Printing[] = [probe, readPage, importSuite, sizes];
+const suites: readonly Printing[] = [probe, readPage, importSuite, peers, sizes];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
 
@@ -46,11 +47,12 @@ function print(rows: readonly Row[]): void {
   for (const workload of workloads) {
     console.log(`\n${workload}`);
     const of = rows.filter((row) => row.workload === workload);
+    const width = Math.max(22, ...of.map(({ implementation }) => implementation.length)) + 2;
     for (const implementation of new Set(of.map((row) => row.implementation))) {
       const figures = of
         .filter((row) => row.implementation === implementation)
         .map(({ metric, value, unit }) => `${metric} ${Number(value.toPrecision(3))} ${unit}`);
-      console.log(`  ${implementation.padEnd(24)}${figures.join("   ")}`);
+      console.log(`  ${implementation.padEnd(width)}${figures.join("   ")}`);
     }
   }
 }

@@ -1,0 +1,110 @@
+/**
+ * One workload: the same questions to every open store by every way that it has, the answers held against the history,
+ * then rounds in turns. Against one another's traces:
+ *
+ * - Each begins with no garbage but its own to come.
+ * - In one round no two ask the same part of the questions, so that none finds pages which another has just brought into
+ *   the memory of a store that both use. Over the rounds all ask all parts.
+ * - A ratio is the median of the ratios of each round, so that what slows the machine for a while slows both sides of it.
+ */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { median, type Row, spread } from "../measure.js";
+import { addSample, type History, type Queries, sampleOf } from "./history.js";
+import type { AnyWay } from "./peer.js";
+
+/** Offsets that are handed over at once, where a store takes many. */
+export const BATCH = 256;
+/** Rounds that warm up and are not kept. */
+const WARM_UP = 2;
+/** Parts between those of neighbours: of eight parts, a store with less memory than pages has forgotten so many. */
+const STRIDE = 3;
+
+/** A way to ask an open store, under the name that its rows bear. */
+export interface Seat {
+  readonly implementation: string;
+  readonly way: AnyWay;
+  /** Palimpsest, or one of those that it is compared with. */
+  readonly isPeer: boolean;
+  /** The peers' times are also given as multiples of this one's. */
+  readonly isYardstick: boolean;
+}
+
+async function checksum(way: AnyWay, { offsets, lsns }: Queries): Promise<number> {
+  let sum = 0;
+  if ("read" in way) {
+    for (let i = 0; i < offsets.length; i++) sum = addSample(sum, sampleOf(way.read(offsets[i], lsns[i])));
+  } else if ("readAsync" in way) {
+    for (let i = 0; i < offsets.length; i++) sum = addSample(sum, sampleOf(await way.readAsync(offsets[i], lsns[i])));
+  } else {
+    for (let i = 0; i < offsets.length; i += BATCH) {
+      const pages = await way.readMany(offsets.subarray(i, i + BATCH), lsns[i]);
+      for (const page of pages) sum = addSample(sum, sampleOf(page));
+    }
+  }
+  return sum;
+}
+
+/** Fails unless everyone answers as the history says. */
+async function checkAnswers(
+  workload: string,
+  history: History,
+  seats: readonly Seat[],
+  parts: readonly Queries[],
+): Promise<void> {
+  for (const part of parts) {
+    const expected = history.checksum(part);
+    for (const { implementation, way } of seats) {
+      const sum = await checksum(way, part);
+      if (sum !== expected) {
+        throw new Error(`${workload}: the answers of ${implementation} sum up to ${sum}, the history's to ${expected}`);
+      }
+    }
+  }
+}
+
+function garbageCollector(): () => void {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+}
+
+/** Nanoseconds per question: of each seat, a sample a round. */
+async function takeTurns(seats: readonly Seat[], parts: readonly Queries[], rounds: number): Promise<number[][]> {
+  const collectGarbage = garbageCollector();
+  const samples = seats.map((): number[] => []);
+  for (let round = 0; round < WARM_UP + rounds; round++) {
+    for (const [i, { way }] of seats.entries()) {
+      const part = parts[(round + i * STRIDE) % parts.length];
+      collectGarbage();
+      const start = performance.now();
+      await checksum(way, part);
+      const elapsed = performance.now() - start;
+      if (round >= WARM_UP) samples[i].push((elapsed * 1e6) / part.offsets.length);
+    }
+  }
+  return samples;
+}
+
+export async function contest(
+  workload: string,
+  history: History,
+  seats: readonly Seat[],
+  parts: readonly Queries[],
+  rounds: number,
+  report: (row: Row) => void,
+): Promise<void> {
+  await checkAnswers(workload, history, seats, parts);
+  const samples = await takeTurns(seats, parts, rounds);
+  for (const [i, { implementation, isPeer }] of seats.entries()) {
+    const row = (metric: string, value: number, unit: string) =>
+      report({ suite: "peers", workload, implementation, metric, value, unit });
+    row("time", median(samples[i]), "ns");
+    row("spread", spread(samples[i]), "of the median");
+    if (!isPeer) continue;
+    for (const [j, other] of seats.entries()) {
+      if (!other.isYardstick) continue;
+      const ratios = samples[i].map((time, round) => time / samples[j][round]);
+      row(`/ ${other.implementation}`, median(ratios), "x");
+    }
+  }
+}
