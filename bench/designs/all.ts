@@ -2,7 +2,8 @@
 
 import { bTree } from "./b-tree.js";
 import type { Design } from "./design.js";
+import { radixTree } from "./radix-tree.js";
 import { sortedArrays } from "./sorted-arrays.js";
 import { twoLevel } from "./two-level.js";
 
-export const designs: readonly Design[] = [twoLevel, sortedArrays, bTree];
+export const designs: readonly Design[] = [twoLevel, sortedArrays, bTree, radixTree];
