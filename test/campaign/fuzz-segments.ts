@@ -13,7 +13,7 @@ import type { SegmentIndex } from "../../src/probe/probe.js";
 import { WasmProbe } from "../../src/probe/wasm-probe.js";
 import { Random } from "../helpers/random.js";
 import { randomQuery, randomVid } from "../helpers/versions.js";
-import { type HostileHead, HostileHeads } from "./hostile-heads.js";
+import { type HostileHead, HostileHeads, sealer } from "./hostile-heads.js";
 import { type OracleVolume, readIndex } from "./index-oracle.js";
 import { Watchdog } from "./watchdog.js";
 
@@ -112,21 +112,6 @@ class NoisyCore {
       ({ range, noise }) => Buffer.compare(this.#memory.subarray(range.start, range.end), noise) === 0,
     );
   }
-}
-
-/** Puts the right checksum into heads, with a core of its own. */
-function sealer(): (head: Uint8Array) => void {
-  const { memory, view, exports, stagingAddress } = Core.create({ memoryBytes: 1 << 20 });
-  const result = exports.resultAddress();
-  const hash = (bytes: Uint8Array, seed: bigint) => {
-    memory.set(bytes, stagingAddress);
-    exports.hash(stagingAddress, bytes.length, seed);
-    return view.getBigUint64(result, true);
-  };
-  return (head) => {
-    const sum = hash(head.subarray(64), hash(head.subarray(0, 56), 0n));
-    new DataView(head.buffer).setBigUint64(56, sum, true);
-  };
 }
 
 /** What became of opening a head in every implementation. */

@@ -6,6 +6,7 @@
 import { VolumeId } from "../../src/core/ids.js";
 import { MAX_OFFSET, MAX_RLSN } from "../../src/core/numbers.js";
 import type { VolumeVersions } from "../../src/format/segment-index.js";
+import { Core } from "../../src/probe/core.js";
 import type { Random } from "../helpers/random.js";
 import { randomVersions, randomVid, type Shape } from "../helpers/versions.js";
 import { lowWidth } from "./index-oracle.js";
@@ -272,4 +273,19 @@ export class HostileHeads {
 
 function shift(values: Uint32Array, by: number): void {
   for (let i = 0; i < values.length; i++) values[i] += by;
+}
+
+/** Puts the right checksum into heads, with a core of its own. */
+export function sealer(): (head: Uint8Array) => void {
+  const { memory, view, exports, stagingAddress } = Core.create({ memoryBytes: 1 << 20 });
+  const result = exports.resultAddress();
+  const hash = (bytes: Uint8Array, seed: bigint) => {
+    memory.set(bytes, stagingAddress);
+    exports.hash(stagingAddress, bytes.length, seed);
+    return view.getBigUint64(result, true);
+  };
+  return (head) => {
+    const sum = hash(head.subarray(64), hash(head.subarray(0, 56), 0n));
+    new DataView(head.buffer).setBigUint64(56, sum, true);
+  };
 }
