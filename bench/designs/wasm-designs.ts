@@ -6,7 +6,7 @@
  */
 import { instantiateSync } from "@assemblyscript/loader";
 import wasm from "../../build/designs.wasm";
-import { VolumeId } from "../../src/core/ids.js";
+import { ID_BYTES, VolumeId } from "../../src/core/ids.js";
 import { decodeSegmentHeader, HEADER_BYTES } from "../../src/format/segment-header.js";
 import type { IndexForm } from "./design.js";
 
@@ -19,6 +19,7 @@ type Open = (index: number, separate: boolean, area: number) => number;
 /** What assembly/index.ts exports. Addresses come back as signed 32-bit numbers: `>>> 0` them. */
 interface DesignExports {
   empty(): void;
+  idAddress(): number;
   offsetsAddress(): number;
   rlsnsAddress(): number;
   localsAddress(): number;
@@ -41,6 +42,11 @@ interface DesignExports {
   findE: Find;
   findManyE: FindMany;
   findScatteredE: FindScattered;
+  openRadixTree: Open;
+  findRadixVolume(index: number, separate: boolean): number;
+  findF: Find;
+  findManyF: FindMany;
+  findScatteredF: FindScattered;
   findG: Find;
   findManyG: FindMany;
   findScatteredG: FindScattered;
@@ -100,8 +106,14 @@ export class DesignMemory {
     this.#end = this.#start;
   }
 
-  idAt(address: number): VolumeId {
-    return VolumeId.fromBytes(this.bytes.slice(address, address + 16));
+  /** A look-up of the ids that lie `stride` bytes apart from `ids` on: the handles, `RECORD_BYTES` apart from `area` on. */
+  lookUp(count: number, ids: number, stride: number, area: number): (vid: VolumeId) => number {
+    const handles = new Map<string, number>();
+    for (let i = 0; i < count; i++) {
+      const at = ids + i * stride;
+      handles.set(VolumeId.fromBytes(this.bytes.slice(at, at + ID_BYTES)).toString(), area + i * RECORD_BYTES);
+    }
+    return (vid) => handles.get(vid.toString()) ?? -1;
   }
 }
 
@@ -109,16 +121,12 @@ export class DesignMemory {
 export class WasmIndex {
   /** Bytes of linear memory: the index, and what was derived from it. */
   readonly residentBytes: number;
-  readonly #handles: ReadonlyMap<string, number>;
-
-  constructor(residentBytes: number, handles: ReadonlyMap<string, number>) {
-    this.residentBytes = residentBytes;
-    this.#handles = handles;
-  }
-
   /** The handle of a volume, or -1: what a caller looks up once for many probes. */
-  volume(vid: VolumeId): number {
-    return this.#handles.get(vid.toString()) ?? -1;
+  readonly volume: (vid: VolumeId) => number;
+
+  constructor(residentBytes: number, volume: (vid: VolumeId) => number) {
+    this.residentBytes = residentBytes;
+    this.volume = volume;
   }
 }
 
@@ -128,29 +136,25 @@ export class WasmDesign {
   /** Tells ways to ask one design apart; empty for the plain one. */
   readonly way: string;
   readonly find: Find;
+  /** Makes an index resident: its bytes are copied. Of design g, the head of a segment. */
+  readonly open: (bytes: Uint8Array, form: IndexForm) => WasmIndex;
   readonly #memory: DesignMemory;
-  readonly #open: (bytes: Uint8Array, form: IndexForm) => WasmIndex;
   readonly #findMany: FindMany;
   readonly #findScattered: FindScattered;
 
   constructor(
     memory: DesignMemory,
     [letter, way]: readonly [letter: string, way: string],
-    open: (bytes: Uint8Array, form: IndexForm) => WasmIndex,
+    open: WasmDesign["open"],
     [find, findMany, findScattered]: readonly [Find, FindMany, FindScattered],
   ) {
     this.letter = letter;
     this.way = way;
     this.find = find;
     this.#memory = memory;
-    this.#open = open;
+    this.open = open;
     this.#findMany = findMany;
     this.#findScattered = findScattered;
-  }
-
-  /** Makes an index resident: its bytes are copied. Of design g, the head of a segment. */
-  open(bytes: Uint8Array, form: IndexForm): WasmIndex {
-    return this.#open(bytes, form);
   }
 
   /** `find` in one volume for each pair of `offsets` and `rlsns`, at most 4096, into `locals`. */
@@ -174,24 +178,40 @@ export class WasmDesign {
 }
 
 /** Places a rival's index and has its opener write the records behind it. */
-function openRival(memory: DesignMemory, open: Open) {
-  return (bytes: Uint8Array, form: IndexForm): WasmIndex => {
-    const index = memory.place(bytes);
-    const area = memory.reserve(0);
-    const count = open(index, form === "separate", area);
-    memory.reserve(count * RECORD_BYTES);
-    const handles = new Map<string, number>();
-    for (let record = area; record < area + count * RECORD_BYTES; record += RECORD_BYTES) {
-      handles.set(memory.idAt(record + RECORD_ID_AT).toString(), record);
-    }
-    return new WasmIndex(bytes.length + count * RECORD_BYTES, handles);
+function place(memory: DesignMemory, open: Open, bytes: Uint8Array, separate: boolean) {
+  const index = memory.place(bytes);
+  const area = memory.reserve(0);
+  const count = open(index, separate, area);
+  memory.reserve(count * RECORD_BYTES);
+  return { index, area, count, residentBytes: bytes.length + count * RECORD_BYTES };
+}
+
+/** Opens an index whose records have their ids. */
+function openRival(memory: DesignMemory, open: Open): WasmDesign["open"] {
+  return (bytes, form) => {
+    const { area, count, residentBytes } = place(memory, open, bytes, form === "separate");
+    return new WasmIndex(residentBytes, memory.lookUp(count, area + RECORD_ID_AT, RECORD_BYTES, area));
+  };
+}
+
+/** Opens a radix tree, which has its ids in another tree. */
+function openRadix(memory: DesignMemory): WasmDesign["open"] {
+  const { exports, bytes: linear } = memory;
+  return (bytes, form) => {
+    const separate = form === "separate";
+    const { index, area, residentBytes } = place(memory, exports.openRadixTree, bytes, separate);
+    return new WasmIndex(residentBytes, (vid) => {
+      vid.writeTo(linear, exports.idAddress());
+      const ordinal = exports.findRadixVolume(index, separate);
+      return ordinal < 0 ? -1 : area + ordinal * RECORD_BYTES;
+    });
   };
 }
 
 /** Opens a segment's head as src/probe/wasm-probe.ts does. */
-function openRanked(memory: DesignMemory) {
-  return (head: Uint8Array): WasmIndex => {
-    const { exports } = memory;
+function openRanked(memory: DesignMemory): WasmDesign["open"] {
+  const { exports } = memory;
+  return (head) => {
     const { indexBytes, bodyOffset, volumeCount, pageCount } = decodeSegmentHeader(head, "laboratory");
     const index = memory.place(head.subarray(0, bodyOffset));
     const areaBytes = exports.measure(index, indexBytes, bodyOffset, volumeCount, pageCount);
@@ -199,11 +219,7 @@ function openRanked(memory: DesignMemory) {
     const area = memory.reserve(areaBytes + GUARD_BYTES);
     const status = exports.derive(index, indexBytes, volumeCount, area);
     if (status !== 0) throw new Error(`a head of the laboratory is refused: status ${status}`);
-    const handles = new Map<string, number>();
-    for (let v = 0; v < volumeCount; v++) {
-      handles.set(memory.idAt(index + HEADER_BYTES + 16 * v).toString(), area + RECORD_BYTES * v);
-    }
-    return new WasmIndex(bodyOffset + areaBytes, handles);
+    return new WasmIndex(bodyOffset + areaBytes, memory.lookUp(volumeCount, index + HEADER_BYTES, ID_BYTES, area));
   };
 }
 
@@ -219,6 +235,7 @@ export function wasmDesigns(memory: DesignMemory): WasmDesign[] {
     new WasmDesign(memory, ["d", ""], openSorted, [e.findD, e.findManyD, e.findScatteredD]),
     new WasmDesign(memory, ["d", "16 lanes"], openSorted, [e.findD, e.findManyLockstep, e.findScatteredLockstep]),
     new WasmDesign(memory, ["e", ""], openRival(memory, e.openBTree), [e.findE, e.findManyE, e.findScatteredE]),
+    new WasmDesign(memory, ["f", ""], openRadix(memory), [e.findF, e.findManyF, e.findScatteredF]),
     new WasmDesign(memory, ["g", ""], openRanked(memory), [e.findG, e.findManyG, e.findScatteredG]),
   ];
 }

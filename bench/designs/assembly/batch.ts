@@ -3,12 +3,14 @@
 import { probe as findRanked } from "../../../assembly/probe";
 import { findBTree } from "./b-tree";
 import { HANDLES, LOCALS, OFFSETS, RLSNS } from "./memory";
+import { findRadix } from "./radix-tree";
 import { findSorted } from "./sorted-arrays";
 import { findTwoLevel } from "./two-level";
 
 export const C: i32 = 0;
 export const D: i32 = 1;
 export const E: i32 = 2;
+export const F: i32 = 3;
 export const G: i32 = 4;
 
 /** The local page number of the newest version of `offset` at or below `rlsn`, or -1. `volume` is a handle. */
@@ -18,6 +20,7 @@ export function find(design: i32, volume: u32, offset: u32, rlsn: u32): i32 {
   if (design == C) return findTwoLevel(volume, offset, rlsn);
   if (design == D) return findSorted(volume, offset, rlsn);
   if (design == E) return findBTree(volume, offset, rlsn);
+  if (design == F) return findRadix(volume, offset, rlsn);
   return findRanked(volume, offset, rlsn);
 }
 

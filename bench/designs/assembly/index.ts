@@ -1,11 +1,13 @@
 // The index designs of the laboratory in AssemblyScript: what the host (wasm-designs.ts) calls. Of every design an
 // opener, a single call, a batch against one volume, and a batch whose queries each name their own volume ("scattered").
 // Nothing allocates. The bytes are the laboratory's own and trusted; only g, the core's probe, checks them.
-import { C, D, E, find, findMany, findScattered, G } from "./batch";
+import { ID } from "../../../assembly/memory";
+import { C, D, E, F, find, findMany, findScattered, G } from "./batch";
 import { BATCH_CAPACITY, HANDLES, INDEXES, LOCALS, OFFSETS, RLSNS } from "./memory";
 
 export { derive, measure } from "../../../assembly/open";
 export { openBTree } from "./b-tree";
+export { findRadixVolume, openRadixTree } from "./radix-tree";
 export { findManyLockstep, findScatteredLockstep, openSortedArrays } from "./sorted-arrays";
 export { openTwoLevel } from "./two-level";
 
@@ -42,6 +44,16 @@ export function findScatteredE(count: u32): void {
   findScattered(E, count);
 }
 
+export function findF(volume: u32, offset: u32, rlsn: u32): i32 {
+  return find(F, volume, offset, rlsn);
+}
+export function findManyF(volume: u32, count: u32): void {
+  findMany(F, volume, count);
+}
+export function findScatteredF(count: u32): void {
+  findScattered(F, count);
+}
+
 export function findG(volume: u32, offset: u32, rlsn: u32): i32 {
   return find(G, volume, offset, rlsn);
 }
@@ -52,7 +64,10 @@ export function findScatteredG(count: u32): void {
   findScattered(G, count);
 }
 
-// The regions of memory.ts, for the host.
+// The regions of memory.ts, and of the core's where an id is put that is looked for, for the host.
+export function idAddress(): u32 {
+  return ID;
+}
 export function offsetsAddress(): u32 {
   return OFFSETS;
 }

@@ -116,7 +116,7 @@ function entryOf(volume: u32, offset: u32): u32 {
   if (load<u8>(volume)) {
     const mask = load<u32>(volume, 20);
     let slot = hash >> load<u32>(volume, 16);
-    for (;;) {
+    while (true) {
       const at = entry + slot * stride;
       const found = load<u32>(at);
       // A free slot first: nobody's offset is 2^32 - 1, though one may ask for it.
