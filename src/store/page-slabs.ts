@@ -10,14 +10,16 @@ export class PageSlabs {
   #slab = new Uint8Array(0);
   #used = 0;
 
-  /** `sizeBytes` fresh bytes, the caller's, from `source` at `at`. */
-  copy(source: Uint8Array, at: number, sizeBytes: number): Uint8Array {
+  /** A copy of `source`, the caller's. */
+  copy(source: Uint8Array): Uint8Array {
+    const sizeBytes = source.length;
     if (this.#used + sizeBytes > this.#slab.length) {
       this.#slab = new Uint8Array(Math.min(MAX_SLAB_PAGES * sizeBytes, Math.max(SLAB_BYTES, sizeBytes)));
       this.#used = 0;
     }
-    const page = this.#slab.subarray(this.#used, (this.#used += sizeBytes));
-    page.set(source.subarray(at, at + sizeBytes));
+    const page = new Uint8Array(this.#slab.buffer, this.#used, sizeBytes);
+    this.#used += sizeBytes;
+    page.set(source);
     return page;
   }
 }

@@ -5,6 +5,7 @@ import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import type { Core } from "../probe/core.js";
 import type { WasmProbe } from "../probe/wasm-probe.js";
 import type { PageFrames } from "../segment/page-frames.js";
+import { PageViews } from "../segment/page-views.js";
 import { PageSlabs } from "./page-slabs.js";
 
 export class StoreContext {
@@ -13,6 +14,7 @@ export class StoreContext {
   readonly probe: WasmProbe;
   readonly frames: PageFrames;
   readonly sha256: Sha256;
+  readonly views: PageViews;
   readonly slabs = new PageSlabs();
   isClosed = false;
   #writable: Promise<void> | undefined;
@@ -20,6 +22,7 @@ export class StoreContext {
   constructor(parts: Pick<StoreContext, "objects" | "core" | "probe" | "frames" | "sha256">) {
     this.objects = parts.objects;
     this.core = parts.core;
+    this.views = new PageViews(parts.core);
     this.probe = parts.probe;
     this.frames = parts.frames;
     this.sha256 = parts.sha256;

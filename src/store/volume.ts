@@ -210,7 +210,7 @@ export class Volume {
   }
 
   #copy(address: number): Uint8Array {
-    return this.#store.slabs.copy(this.#store.core.memory, address, this.pageSize);
+    return this.#store.slabs.copy(this.#store.views.of(address, this.pageSize));
   }
 
   /** `PageStore.readPageInto` of this volume. */
@@ -230,7 +230,7 @@ export class Volume {
   }
 
   #copyInto(address: number, target: Uint8Array): true {
-    target.set(this.#store.core.memory.subarray(address, address + this.pageSize));
+    target.set(this.#store.views.of(address, this.pageSize));
     return true;
   }
 
@@ -243,7 +243,7 @@ export class Volume {
   borrowPage(offset: number, lsn: number): Uint8Array | undefined {
     if (this.#store.isClosed) throw this.#closed();
     const address = this.#reader.addressSync(offset, lsn);
-    return address === 0 ? undefined : this.#store.core.memory.subarray(address, address + this.pageSize);
+    return address === 0 ? undefined : this.#store.views.of(address, this.pageSize);
   }
 
   /** `PageStore.readPages` of this volume. */
