@@ -74,9 +74,6 @@ import { xxh64 } from "./xxh64";
 const HEADER_BYTES: u32 = 64;
 const CHECKSUM_AT: u32 = 56;
 
-/** Behind the last directory: a probe loads two entries of a table at once, as if they were u32. */
-const GUARD_BYTES: u64 = 8;
-
 // @ts-ignore: decorator
 @inline
 function align8(bytes: u64): u64 {
@@ -154,7 +151,7 @@ export function measure(head: u32, indexBytes: u32, bodyOffset: u32, volumeCount
     }
   }
   startBlocks(table + (volumeCount << 4), end);
-  let bytes: u64 = <u64>volumeCount * VOLUME_BYTES + GUARD_BYTES;
+  let bytes: u64 = <u64>volumeCount * VOLUME_BYTES;
   let versions: u64 = 0;
   for (let i: u32 = 0; i < volumeCount; i++) {
     const status = parseBlock();

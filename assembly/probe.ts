@@ -1,7 +1,7 @@
 // The probe: offset to ordinal, then ordinal and rLSN to the newest version at or below. It trusts what `derive` has
 // written, checks nothing twice, and allocates nothing.
 import { deltaRlsn, lastDeltaAtOrBelow } from "./deltas";
-import { fieldMask, fieldOnes, fieldTops } from "./fields";
+import { fieldCount, fieldOnes, fieldTops } from "./fields";
 import { ID } from "./memory";
 import { groupRank, mergedRank, sparseOrdinal } from "./search";
 import { BITMAP, bitsAt, BYTES, CONSTANT, FIXED_CUMULATIVE, FIXED_SINGLE, FIXED_UNIFORM, RUN, tableAt } from "./volume";
@@ -26,7 +26,9 @@ function ordinalOf(volume: u32, offset: u32): i32 {
   }
   const width = load<u32>(volume, 20);
   const wide = <u32>load<u8>(volume, 2);
-  return sparseOrdinal(x, directory, wide, bits, width, fieldOnes(width), fieldTops(width), fieldMask(width));
+  const fields = fieldCount(width);
+  const ones = fieldOnes(width, fields);
+  return sparseOrdinal(x, directory, wide, bits, width, fields, ones, fieldTops(width, ones));
 }
 
 /** `find`, inlined where the core calls it itself: a local page number, or -1. */
@@ -45,9 +47,9 @@ export function probe(volume: u32, offset: u32, rlsn: u32): i32 {
     const found = lastDeltaAtOrBelow(volume, ordinal, rlsn);
     return found < 0 ? -1 : found + firstLocal;
   }
-  const ones = fieldOnes(width);
-  const tops = fieldTops(width);
-  const mask = fieldMask(width);
+  const fields = fieldCount(width);
+  const ones = fieldOnes(width, fields);
+  const tops = fieldTops(width, ones);
   const directory = load<u32>(volume, 28);
   let start: u32;
   let rank: u32;
@@ -61,13 +63,14 @@ export function probe(volume: u32, offset: u32, rlsn: u32): i32 {
       start = load<u32>(directory + (ordinal << 2));
       end = load<u32>(directory + (ordinal << 2), 4);
     }
-    rank = groupRank(rlsn, start, end, bits, width, ones, tops, mask);
+    rank = groupRank(rlsn, start, end, bits, width, fields, ones, tops);
   } else {
     const wide = <u32>load<u8>(volume, 3);
     const span = load<u64>(volume, 40);
     const base = <u64>ordinal * span;
-    rank = mergedRank(base + min<u64>(rlsn, span - 1), directory, wide, bits, width, ones, tops, mask);
-    start = base == 0 ? 0 : mergedRank(base - 1, directory, wide, bits, width, ones, tops, mask);
+    const past = base + min<u64>(<u64>rlsn + 1, span);
+    start = mergedRank(base, directory, wide, bits, width, fields, ones, tops);
+    rank = mergedRank(past, directory, wide, bits, width, fields, ones, tops);
   }
   return rank > start ? rank - 1 + firstLocal : -1;
 }
