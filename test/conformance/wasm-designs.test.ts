@@ -18,24 +18,40 @@ const memory = new DesignMemory(128 << 20);
 const BATCHES = [0, 1, 15, 16, 17, 255, 256];
 const QUERIES = 2000;
 
-/** Segments of random volumes; each is small enough for every design. */
-const shapes: Record<string, Shape & { readonly volumes: number }> = {
-  dense: { volumes: 1, offsets: 3000, universe: 3000, rlsns: 1024, versions: 1, uniform: true },
-  "dense, one commit": { volumes: 1, offsets: 3000, universe: 3000, rlsns: 1, versions: 1, uniform: true },
-  sparse: { volumes: 1, offsets: 3000, universe: 1 << 20, rlsns: 1024, versions: 1, uniform: true },
-  "sparse of all offsets": {
-    volumes: 2,
-    offsets: 1500,
-    universe: 2 ** 32 - 1,
-    rlsns: 2 ** 32,
-    versions: 2,
-    uniform: false,
-  },
-  "four versions": { volumes: 3, offsets: 300, universe: 1 << 17, rlsns: 256, versions: 4, uniform: true },
-  "up to forty versions": { volumes: 2, offsets: 100, universe: 200, rlsns: 60_000, versions: 40, uniform: false },
-  "long lists": { volumes: 1, offsets: 4, universe: 9, rlsns: 40_000, versions: 3000, uniform: false },
-  "small volumes": { volumes: 200, offsets: 4, universe: 64, rlsns: 16, versions: 3, uniform: false },
-  "one page": { volumes: 1, offsets: 1, universe: 1, rlsns: 1, versions: 1, uniform: true },
+/** A segment's volumes; each is small enough for every design. */
+type Make = (random: Random) => VolumeVersions[];
+
+const volumesOf =
+  (count: number, shape: Shape): Make =>
+  (random) =>
+    Array.from({ length: count }, () => randomVersions(random, shape));
+
+/** Offsets in a few dense places far apart, so that trees have long shared prefixes below their roots. */
+const clusters: Make = (random) => {
+  const offsets = Array.from({ length: 6 }, (_, place) => 0x2000_0000 * place + random.below(0x1000_0000)).flatMap(
+    (first) => Array.from({ length: 100 }, (_, i) => first + 3 * i),
+  );
+  return [
+    {
+      vid: randomVid(random),
+      offsets: Uint32Array.from(offsets),
+      starts: Uint32Array.from({ length: offsets.length + 1 }, (_, i) => i),
+      rlsns: Uint32Array.from(offsets, () => random.below(100)),
+    },
+  ];
+};
+
+const contents: Record<string, Make> = {
+  dense: volumesOf(1, { offsets: 1500, universe: 1500, rlsns: 1024, versions: 1, uniform: true }),
+  "dense, one commit": volumesOf(1, { offsets: 1500, universe: 1500, rlsns: 1, versions: 1, uniform: true }),
+  sparse: volumesOf(1, { offsets: 1500, universe: 1 << 20, rlsns: 1024, versions: 1, uniform: true }),
+  "sparse of all": volumesOf(2, { offsets: 700, universe: 2 ** 32 - 1, rlsns: 2 ** 32, versions: 2, uniform: false }),
+  "four versions": volumesOf(3, { offsets: 300, universe: 1 << 17, rlsns: 256, versions: 4, uniform: true }),
+  "up to forty versions": volumesOf(2, { offsets: 100, universe: 200, rlsns: 60_000, versions: 40, uniform: false }),
+  "long lists": volumesOf(1, { offsets: 4, universe: 9, rlsns: 40_000, versions: 1000, uniform: false }),
+  "small volumes": volumesOf(200, { offsets: 4, universe: 64, rlsns: 16, versions: 3, uniform: false }),
+  "one page": volumesOf(1, { offsets: 1, universe: 1, rlsns: 1, versions: 1, uniform: true }),
+  clusters,
 };
 
 /** One segment's volumes, an oracle for each, and its index in both languages. */
@@ -44,11 +60,6 @@ interface Resident {
   readonly oracles: readonly VersionsOracle[];
   readonly twin: DesignIndex | undefined;
   readonly handles: readonly number[];
-}
-
-function randomVolumes(random: Random, shape: Shape & { readonly volumes: number }): VolumeVersions[] {
-  const volumes = Array.from({ length: shape.volumes }, () => randomVersions(random, shape));
-  return volumes.sort((a, b) => a.vid.compare(b.vid));
 }
 
 function oraclesOf(volumes: readonly VolumeVersions[]): VersionsOracle[] {
@@ -60,10 +71,10 @@ function oraclesOf(volumes: readonly VolumeVersions[]): VersionsOracle[] {
   });
 }
 
-/** Three segments of a shape, resident at once. Undefined where the width cannot hold their rLSNs. */
-function makeResident(design: WasmDesign, random: Random, shapeName: string, options: BuildOptions) {
+/** Three segments, resident at once; less those whose rLSNs the width cannot hold. */
+function makeResident(design: WasmDesign, random: Random, make: Make, options: BuildOptions): Resident[] {
   return Array.from({ length: 3 }, (): Resident | undefined => {
-    const volumes = randomVolumes(random, shapes[shapeName]);
+    const volumes = make(random).sort((a, b) => a.vid.compare(b.vid));
     let bytes: Uint8Array;
     let twin: DesignIndex | undefined;
     if (design.letter === "g") bytes = headOf(random, volumes);
@@ -109,15 +120,15 @@ const widthsOf = ({ letter }: WasmDesign): BuildOptions[] => {
   return rlsnWidths.flatMap((rlsns) => [{ form: "inline", rlsns } as const, { form: "separate", rlsns } as const]);
 };
 
-describe.each(wasmDesigns(memory).map((design) => ({ name: `${design.letter} ${design.way}`.trim(), design })))(
-  "design $name",
-  ({ design }) => {
-    test.each(Object.keys(shapes))("%s", (shapeName) => {
+describe.each(wasmDesigns(memory).map((design) => [`${design.letter} ${design.way}`.trim(), design] as const))(
+  "design %s",
+  (_letter, design) => {
+    test.each(Object.entries(contents))("%s", (_name, make) => {
       const random = new Random(seed);
       let held = 0;
       for (const options of widthsOf(design)) {
         memory.clear();
-        const residents = makeResident(design, random, shapeName, options);
+        const residents = makeResident(design, random, make, options);
         if (residents.length === 0) continue;
         held++;
         const anywhere = (): [Resident, number] => {
