@@ -100,6 +100,11 @@ export function loadId(vid: VolumeId): void {
   vid.writeTo(idBytes, 0);
 }
 
+/** Loads the id that lies at `at` of an index. */
+export function loadIdAt(view: DataView, at: number): void {
+  for (let i = 0; i < idWords.length; i++) idWords[i] = view.getInt32(at + 4 * i, true);
+}
+
 /** The hash of an id's four little-endian words. */
 export function hashId(word0: number, word1: number, word2: number, word3: number): number {
   let hash = Math.imul(word0, 0x9e3779b1) + Math.imul(word1, 0x85ebca6b);
