@@ -3,7 +3,7 @@
  * probes. And blocks written out by hand whose checksum is right: refused by both, with the same status. Random ones:
  * `fuzz-segments.test.ts`.
  */
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Corrupt, PalimpsestError, UnsupportedFormat } from "../../src/core/errors.js";
 import { SegmentId } from "../../src/core/ids.js";
 import {
@@ -72,6 +72,15 @@ function answers(bytes: Uint8Array, probe: "wasm" | "js", ask: (segment: Segment
 }
 
 describe("every bit flip and every truncation", () => {
+  // A hundred thousand errors, whose stacks nobody reads and which would take half of the time.
+  const { stackTraceLimit } = Error;
+  beforeAll(() => {
+    Error.stackTraceLimit = 0;
+  });
+  afterAll(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
+
   test.each(cases)("$name", ({ shape, force }) => {
     const random = new Random(seed);
     const versions = randomVersions(random, shape);
