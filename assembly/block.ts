@@ -64,11 +64,10 @@ function varint(max: u64): u64 {
   return 0;
 }
 
-/** The width of the low bits: the largest w with `count << w` at most `universe`, or 0. */
+/** The width of the low bits: the largest w with `count << w` at most `universe`, or 0. Neither is 0. */
 export function lowWidth(count: u64, universe: u64): u32 {
-  let w: u32 = 0;
-  while (count << (w + 1) <= universe) w++;
-  return w;
+  const w = <i32>clz(count) - <i32>clz(universe);
+  return w <= 0 ? 0 : w - <i32>(count << w > universe);
 }
 
 // @ts-ignore: decorator

@@ -73,6 +73,8 @@ import { xxh64 } from "./xxh64";
 
 const HEADER_BYTES: u32 = 64;
 const CHECKSUM_AT: u32 = 56;
+/** Behind the last directory: filling a bucket table may write some entries past its end. */
+const GUARD_BYTES: u64 = 8;
 
 // @ts-ignore: decorator
 @inline
@@ -151,7 +153,7 @@ export function measure(head: u32, indexBytes: u32, bodyOffset: u32, volumeCount
     }
   }
   startBlocks(table + (volumeCount << 4), end);
-  let bytes: u64 = <u64>volumeCount * VOLUME_BYTES;
+  let bytes: u64 = <u64>volumeCount * VOLUME_BYTES + GUARD_BYTES;
   let versions: u64 = 0;
   for (let i: u32 = 0; i < volumeCount; i++) {
     const status = parseBlock();
@@ -164,49 +166,31 @@ export function measure(head: u32, indexBytes: u32, bodyOffset: u32, volumeCount
   return bytes > 0x7fffffff ? -report(BAD_LENGTH, HEADER_BYTES) : <i32>bytes;
 }
 
-// A walk along an Elias-Fano sequence: `nextHigh` gives the high part of each element in turn.
-let highWord: u64 = 0;
-let highBits: u32 = 0;
-let highBase: u64 = 0;
-let highLeft: u64 = 0;
-
-function startHigh(address: u32, bits: u64): void {
-  highBits = address;
-  highBase = 0;
-  highLeft = bits;
-  highWord = 0;
-  loadHigh();
-}
-
-function loadHigh(): void {
-  if (highLeft >= 64) {
-    highWord = load<u64>(highBits);
-    highLeft -= 64;
-  } else {
-    highWord = highLeft == 0 ? 0 : load<u64>(highBits) & ((<u64>1 << highLeft) - 1);
-    highLeft = 0;
-  }
-}
-
-/** The position of the next set bit, or u64.MAX_VALUE behind the last. */
-function nextHigh(): u64 {
-  while (highWord == 0) {
-    if (highLeft == 0) return u64.MAX_VALUE;
-    highBits += 8;
-    highBase += 64;
-    loadHigh();
-  }
-  const bit = ctz(highWord);
-  highWord &= highWord - 1;
-  return highBase + bit;
-}
-
-/** Writes the entries of a bucket table up to bucket `to`, from `from`: elements begin there at `index`. */
+/** The 64 bits at `at` of a stream of `bits` bits that begins at `start` and ends behind `at`; zeros behind its end. */
 // @ts-ignore: decorator
 @inline
-function fillBuckets(table: u32, wide: bool, from: u64, to: u64, index: u32): void {
-  if (wide) for (; from <= to; from++) store<u32>(table + (<u32>from << 2), index);
-  else for (; from <= to; from++) store<u16>(table + (<u32>from << 1), <u16>index);
+function wordAt(start: u32, bits: u64, at: u32): u64 {
+  const left = bits - (<u64>(at - start) << 3);
+  return left >= 64 ? load<u64>(at) : load<u64>(at) & ((<u64>1 << left) - 1);
+}
+
+/**
+ * Writes the entries of a bucket table up to bucket `to`, from `from`: elements begin there at `index`. Up to three
+ * entries behind are overwritten as well: the common short stretches take no branch.
+ */
+// @ts-ignore: decorator
+@inline
+function fillBuckets(table: u32, wide: bool, from: u32, to: u32, index: u32): void {
+  if (wide) {
+    const entries = <u64>index * 0x1_0000_0001;
+    for (let at = table + (from << 2), end = table + (to << 2); at <= end; at += 8) store<u64>(at, entries);
+  } else {
+    const entries = <u64>index * 0x1_0001_0001_0001;
+    const end = table + (to << 1);
+    let at = table + (from << 1);
+    store<u64>(at, entries);
+    for (at += 8; at <= end; at += 8) store<u64>(at, entries);
+  }
 }
 
 function deriveOffsets(volume: u32, directory: u32): i32 {
@@ -246,22 +230,27 @@ function deriveOffsets(volume: u32, directory: u32): i32 {
   const highAt = offsetsAt + <u32>bytesFor(lowBits);
   const highCount = <u64>offsetCount + (<u64>offsetSpan >> w);
   if (!paddingIsZero(offsetsAt, lowBits) || !paddingIsZero(highAt, highCount)) return report(BAD_OFFSETS, offsetsAt);
-  startHigh(highAt, highCount);
-  let bucket: u64 = 0;
-  let before: u64 = 0;
-  for (let i: u32 = 0; i < offsetCount; i++) {
-    const position = nextHigh();
-    if (position == u64.MAX_VALUE) return report(BAD_OFFSETS, highAt);
-    const high = position - i;
-    const value = (high << w) | bitsAt(offsetsAt, i, w);
-    const misplaced = i == 0 ? value != 0 : value <= before;
-    if (misplaced || value > <u64>offsetSpan) return report(BAD_OFFSETS, offsetsAt);
-    fillBuckets(directory, wide, bucket, high, i);
-    bucket = high + 1;
-    before = value;
+  const count = offsetCount;
+  const last = <u64>offsetSpan;
+  const lowAt = offsetsAt;
+  const highEnd = highAt + <u32>bytesFor(highCount);
+  let i: u32 = 0;
+  let bucket: u32 = 0;
+  let least: u64 = 0; // that the next value may be
+  for (let at = highAt; at < highEnd; at += 8) {
+    for (let word = wordAt(highAt, highCount, at); word != 0; word &= word - 1) {
+      if (i == count) return report(BAD_OFFSETS, highAt);
+      const high = ((at - highAt) << 3) + <u32>ctz(word) - i;
+      const value = (<u64>high << w) | bitsAt(lowAt, i, w);
+      if (value < least || value > last || (i == 0 && value != 0)) return report(BAD_OFFSETS, lowAt);
+      fillBuckets(directory, wide, bucket, high, i);
+      bucket = high + 1;
+      least = value + 1;
+      i++;
+    }
   }
-  if (before != <u64>offsetSpan || nextHigh() != u64.MAX_VALUE) return report(BAD_OFFSETS, highAt);
-  fillBuckets(directory, wide, bucket, bucketEntries(offsetSpan, w) - 1, offsetCount);
+  if (i != count || least != last + 1) return report(BAD_OFFSETS, highAt);
+  fillBuckets(directory, wide, bucket, <u32>bucketEntries(last, w) - 1, count);
   return OK;
 }
 
@@ -282,23 +271,34 @@ function deriveStarts(table: u32, stride: u32): i32 {
   const highAt = countsAt + <u32>bytesFor(lowBits);
   const highCount = <u64>count + (last >> w);
   if (!paddingIsZero(countsAt, lowBits) || !paddingIsZero(highAt, highCount)) return report(BAD_COUNTS, countsAt);
-  startHigh(highAt, highCount);
-  let before: u64 = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    const position = nextHigh();
-    if (position == u64.MAX_VALUE) return report(BAD_COUNTS, highAt);
-    const value = ((position - i) << w) | bitsAt(countsAt, i, w);
-    if (value < before || value > last) return report(BAD_COUNTS, countsAt);
-    before = value;
-    store<u32>(table + (i + 1) * stride, <u32>value + i + 1);
+  const lowAt = countsAt;
+  const highEnd = highAt + <u32>bytesFor(highCount);
+  let i: u32 = 0;
+  let least: u64 = 0;
+  for (let at = highAt; at < highEnd; at += 8) {
+    for (let word = wordAt(highAt, highCount, at); word != 0; word &= word - 1) {
+      if (i == count) return report(BAD_COUNTS, highAt);
+      const high = ((at - highAt) << 3) + <u32>ctz(word) - i;
+      const value = (<u64>high << w) | bitsAt(lowAt, i, w);
+      if (value < least || value > last) return report(BAD_COUNTS, lowAt);
+      least = value;
+      i++;
+      table += stride;
+      store<u32>(table, <u32>value + i);
+    }
   }
-  return nextHigh() == u64.MAX_VALUE ? OK : report(BAD_COUNTS, highAt);
+  return i == count ? OK : report(BAD_COUNTS, highAt);
 }
 
 /** Checks that fixed-width values ascend within each group. */
 function checkFixed(start: u32, end: u32): bool {
+  const address = rlsnsAt;
+  const w = width;
+  let before = bitsAt(address, start, w);
   for (let i = start + 1; i < end; i++) {
-    if (bitsAt(rlsnsAt, i, width) <= bitsAt(rlsnsAt, i - 1, width)) return false;
+    const rlsn = bitsAt(address, i, w);
+    if (rlsn <= before) return false;
+    before = rlsn;
   }
   return true;
 }
@@ -384,36 +384,35 @@ function deriveMerged(volume: u32, directory: u32): i32 {
   const highAt = rlsnsAt + <u32>bytesFor(lowBits);
   const highCount = <u64>versionCount + (last >> width);
   if (!paddingIsZero(rlsnsAt, lowBits) || !paddingIsZero(highAt, highCount)) return report(BAD_RLSNS, rlsnsAt);
-  startHigh(highAt, highCount);
-  let bucket: u64 = 0;
-  let before: u64 = 0;
-  let groupEnd: u64 = span; // the first key of the next ordinal
-  let ordinals: u32 = 0; // groups begun
+  const count = versionCount;
+  const lowAt = rlsnsAt;
+  const w = width;
+  const highEnd = highAt + <u32>bytesFor(highCount);
+  let i: u32 = 0;
+  let bucket: u32 = 0;
+  let least: u64 = 0;
+  let group: u64 = 0; // the first key of the offset
   let largest: u64 = 0;
-  for (let i: u32 = 0; i < versionCount; i++) {
-    const position = nextHigh();
-    if (position == u64.MAX_VALUE) return report(BAD_RLSNS, highAt);
-    const high = position - i;
-    const value = (high << width) | bitsAt(rlsnsAt, i, width);
-    if ((i > 0 && value <= before) || value > last) return report(BAD_RLSNS, rlsnsAt);
-    if (i == 0) {
-      if (value >= span) return report(BAD_RLSNS, rlsnsAt);
-      ordinals = 1;
-    } else if (value >= groupEnd) {
-      groupEnd += span;
-      ordinals++;
-      if (value >= groupEnd) return report(BAD_RLSNS, rlsnsAt); // an offset without a version
+  for (let at = highAt; at < highEnd; at += 8) {
+    for (let word = wordAt(highAt, highCount, at); word != 0; word &= word - 1) {
+      if (i == count) return report(BAD_RLSNS, highAt);
+      const high = ((at - highAt) << 3) + <u32>ctz(word) - i;
+      const key = (<u64>high << w) | bitsAt(lowAt, i, w);
+      if (key < least || key > last) return report(BAD_RLSNS, lowAt);
+      if (key - group >= span) {
+        // The next offset's versions begin, unless it has none, or is the first and has none.
+        group += span;
+        if (i == 0 || key - group >= span) return report(BAD_RLSNS, lowAt);
+      }
+      largest = max(largest, key - group);
+      fillBuckets(directory, wide, bucket, high, i);
+      bucket = high + 1;
+      least = key + 1;
+      i++;
     }
-    const rlsn = value - (groupEnd - span);
-    if (rlsn > largest) largest = rlsn;
-    fillBuckets(directory, wide, bucket, high, i);
-    bucket = high + 1;
-    before = value;
   }
-  if (nextHigh() != u64.MAX_VALUE || ordinals != offsetCount || largest != <u64>maxRlsn) {
-    return report(BAD_RLSNS, highAt);
-  }
-  fillBuckets(directory, wide, bucket, bucketEntries(last, width) - 1, versionCount);
+  if (i != count || group + span != last + 1 || largest != <u64>maxRlsn) return report(BAD_RLSNS, highAt);
+  fillBuckets(directory, wide, bucket, <u32>bucketEntries(last, w) - 1, count);
   return OK;
 }
 
@@ -426,7 +425,7 @@ export function derive(head: u32, indexBytes: u32, volumeCount: u32, area: u32):
   for (let i: u32 = 0; i < volumeCount; i++) {
     parseBlock();
     const volume = area + i * VOLUME_BYTES;
-    memory.fill(volume, 0, VOLUME_BYTES);
+    for (let at = volume; at < volume + VOLUME_BYTES; at += 8) store<u64>(at, 0);
     let status = deriveOffsets(volume, directory);
     if (status != OK) return report(status, load<u32>(RESULT) - head);
     directory += <u32>offsetDirectoryBytes();
