@@ -11,12 +11,13 @@ import { peers } from "./suites/peers.js";
 import { probe } from "./suites/probe.js";
 import { readPage } from "./suites/read-page.js";
 import { resolve } from "./suites/resolve.js";
+import { segments } from "./suites/segments.js";
 import { sizes } from "./suites/sizes.js";
 
 /** A suite may print its rows in a form of its own. */
 type Printing = Suite & { print?(rows: readonly Row[]): void };
 
-const suites: readonly Printing[] = [probe, resolve, readPage, importSuite, peers, sizes];
+const suites: readonly Printing[] = [probe, segments, resolve, readPage, importSuite, peers, sizes];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
 
