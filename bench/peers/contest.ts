@@ -1,11 +1,13 @@
 /**
  * One workload: the same questions to every open store by every way that it has, the answers held against the history,
- * then rounds in turns. Against one another's traces:
+ * then rounds in turns. Against one another's traces, and those of other programs:
  *
- * - Each begins with no garbage but its own to come.
- * - In one round no two ask the same part of the questions, so that none finds pages which another has just brought into
- *   the memory of a store that both use. Over the rounds all ask all parts.
- * - A ratio is the median of the ratios of each round, so that what slows the machine for a while slows both sides of it.
+ * - Each begins without garbage of the others'.
+ * - The questions are asked in parts, and one part by one after another only rounds later, so that none finds pages which
+ *   another has just brought into the memory of a store that both use. Over the rounds all ask the same.
+ * - Beside the time that passed, the processor time of the whole process is taken, its other threads' too: on a machine
+ *   that has nothing else to do the two agree, for calls that do not wait. A ratio is the median of the rounds' ratios of
+ *   processor times.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -17,8 +19,8 @@ import type { AnyWay } from "./peer.js";
 export const BATCH = 256;
 /** Rounds that warm up and are not kept. */
 const WARM_UP = 2;
-/** Parts between those of neighbours: of eight parts, a store with less memory than pages has forgotten so many. */
-const STRIDE = 3;
+/** Ways that may share one store's memory: no more come one after another. */
+const SHARING = 4;
 
 /** A way to ask an open store, under the name that its rows bear. */
 export interface Seat {
@@ -68,18 +70,28 @@ function garbageCollector(): () => void {
   return runInNewContext("gc") as () => void;
 }
 
-/** Nanoseconds per question: of each seat, a sample a round. */
-async function takeTurns(seats: readonly Seat[], parts: readonly Queries[], rounds: number): Promise<number[][]> {
+/** Nanoseconds per question, a sample a round. */
+interface Samples {
+  readonly passed: number[];
+  readonly processor: number[];
+}
+
+async function takeTurns(seats: readonly Seat[], parts: readonly Queries[], rounds: number): Promise<Samples[]> {
   const collectGarbage = garbageCollector();
-  const samples = seats.map((): number[] => []);
+  const samples = seats.map((): Samples => ({ passed: [], processor: [] }));
+  const stride = Math.ceil(parts.length / SHARING);
   for (let round = 0; round < WARM_UP + rounds; round++) {
     for (const [i, { way }] of seats.entries()) {
-      const part = parts[(round + i * STRIDE) % parts.length];
+      const part = parts[(round + i * stride) % parts.length];
       collectGarbage();
+      const processorAtStart = process.cpuUsage();
       const start = performance.now();
       await checksum(way, part);
-      const elapsed = performance.now() - start;
-      if (round >= WARM_UP) samples[i].push((elapsed * 1e6) / part.offsets.length);
+      const passed = performance.now() - start;
+      const { user, system } = process.cpuUsage(processorAtStart);
+      if (round < WARM_UP) continue;
+      samples[i].passed.push((passed * 1e6) / part.offsets.length);
+      samples[i].processor.push(((user + system) * 1e3) / part.offsets.length);
     }
   }
   return samples;
@@ -98,12 +110,14 @@ export async function contest(
   for (const [i, { implementation, isPeer }] of seats.entries()) {
     const row = (metric: string, value: number, unit: string) =>
       report({ suite: "peers", workload, implementation, metric, value, unit });
-    row("time", median(samples[i]), "ns");
-    row("spread", spread(samples[i]), "of the median");
+    const { passed, processor } = samples[i];
+    row("time", median(passed), "ns");
+    row("processor", median(processor), "ns");
+    row("spread", spread(processor), "of the median");
     if (!isPeer) continue;
     for (const [j, other] of seats.entries()) {
       if (!other.isYardstick) continue;
-      const ratios = samples[i].map((time, round) => time / samples[j][round]);
+      const ratios = processor.map((time, round) => time / samples[j].processor[round]);
       row(`/ ${other.implementation}`, median(ratios), "x");
     }
   }

@@ -53,14 +53,14 @@ const scales: readonly Scale[] = [
     name: "large",
     pageCount: 28672,
     queryCount: 65536,
-    partCount: 8,
+    partCount: 16,
     memoryBytes: 2 ** 30,
     smallMemoryBytes: 64 << 20,
   },
 ];
 
 const quickScales: readonly Scale[] = [
-  { name: "tiny", pageCount: 256, queryCount: 512, partCount: 2, memoryBytes: 32 << 20, smallMemoryBytes: 2 << 20 },
+  { name: "tiny", pageCount: 256, queryCount: 512, partCount: 4, memoryBytes: 32 << 20, smallMemoryBytes: 2 << 20 },
 ];
 
 /** What is asked, and by which ways. */

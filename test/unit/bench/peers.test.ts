@@ -97,8 +97,8 @@ describe("a contest", () => {
     const rows = await run(seat("ours", right, false), seat("theirs", right));
     const metrics = (implementation: string) =>
       rows.filter((row) => row.implementation === implementation).map(({ metric }) => metric);
-    expect(metrics("ours")).toEqual(["time", "spread"]);
-    expect(metrics("theirs")).toEqual(["time", "spread", "/ ours"]);
+    expect(metrics("ours")).toEqual(["time", "processor", "spread"]);
+    expect(metrics("theirs")).toEqual(["time", "processor", "spread", "/ ours"]);
     for (const { value } of rows) expect(Number.isFinite(value)).toBe(true);
   });
 
