@@ -162,69 +162,101 @@ export function runOfVolume(part: u32, volume: u32): bool {
   return !exceeded;
 }
 
-/** Builds `part` from an older and a newer run; the newer one's segments come behind the older's `segmentCount`. */
+/**
+ * Builds `part` from an older and a newer run; the newer one's segments come behind the older's `segmentCount`. Every
+ * version is copied once for each doubling of what it is merged into: all widths are kept in locals.
+ */
 export function mergeRuns(part: u32, older: u32, newer: u32, segmentCount: u32): void {
-  startRun(part);
-  const olderDelta = <u32>(load<f64>(older, 8) - load<f64>(part, 8));
-  const newerDelta = <u32>(load<f64>(newer, 8) - load<f64>(part, 8));
-  const olderCount = load<u32>(older, 44);
-  const newerCount = load<u32>(newer, 44);
-  let i: u32 = 0;
-  let j: u32 = 0;
-  let iBucket: u32 = 0;
-  let jBucket: u32 = 0;
-  let iKey: u64 = 0;
-  let jKey: u64 = 0;
-  if (olderCount > 0) {
-    iBucket = bucketOf(older, 0, 0);
-    iKey = keyAt(older, 0, iBucket, olderDelta);
-  }
-  if (newerCount > 0) {
-    jBucket = bucketOf(newer, 0, 0);
-    jKey = keyAt(newer, 0, jBucket, newerDelta);
-  }
-  while (i < olderCount || j < newerCount) {
-    if (j == newerCount || (i < olderCount && iKey < jKey)) {
-      appendFrom(older, i, iKey, 0);
-      if (++i < olderCount) {
-        iBucket = bucketOf(older, i, iBucket);
-        iKey = keyAt(older, i, iBucket, olderDelta);
-      }
+  const base = load<f64>(part, 8);
+  const lowest = load<u32>(part, 24);
+  const directory = load<u32>(part, 36);
+  const shift = <u32>load<u8>(part, 1);
+  const lowMask = ones(shift);
+  const rlsnBits = rlsnBitsOf(part);
+  const localBits = localBitsOf(part);
+  const positionBits = positionBitsOf(part);
+  const entries = load<u32>(part, 40);
+  let to = entries;
+  let opened: u32 = 0; // buckets
+
+  const aDelta = <u32>(load<f64>(older, 8) - base);
+  const aDirectory = load<u32>(older, 36);
+  const aShift = <u32>load<u8>(older, 1);
+  const aRlsnBits = rlsnBitsOf(older);
+  const aLocalBits = localBitsOf(older);
+  const aPositionBits = positionBitsOf(older);
+  const aFirst = load<u32>(older, 40);
+  const aEnd = aFirst + (load<u32>(older, 44) << 3);
+  let a = aFirst;
+  let aBucket: u32 = 0;
+  let aKey = keyAt(older, a, aEnd, aBucket = bucketOf(aDirectory, aFirst, a, aEnd, 0), aShift, aRlsnBits, aPositionBits, aDelta);
+
+  const bDelta = <u32>(load<f64>(newer, 8) - base);
+  const bDirectory = load<u32>(newer, 36);
+  const bShift = <u32>load<u8>(newer, 1);
+  const bRlsnBits = rlsnBitsOf(newer);
+  const bLocalBits = localBitsOf(newer);
+  const bPositionBits = positionBitsOf(newer);
+  const bFirst = load<u32>(newer, 40);
+  const bEnd = bFirst + (load<u32>(newer, 44) << 3);
+  let b = bFirst;
+  let bBucket: u32 = 0;
+  let bKey = keyAt(newer, b, bEnd, bBucket = bucketOf(bDirectory, bFirst, b, bEnd, 0), bShift, bRlsnBits, bPositionBits, bDelta);
+
+  while (a < aEnd || b < bEnd) {
+    const fromA = aKey < bKey;
+    const key = fromA ? aKey : bKey;
+    let position: u64;
+    if (fromA) {
+      const stored = load<u64>(a) & ones(aPositionBits);
+      position = ((stored >> aLocalBits) << localBits) | (stored & ones(aLocalBits));
+      a += 8;
+      aBucket = bucketOf(aDirectory, aFirst, a, aEnd, aBucket);
+      aKey = keyAt(older, a, aEnd, aBucket, aShift, aRlsnBits, aPositionBits, aDelta);
     } else {
-      appendFrom(newer, j, jKey, segmentCount);
-      if (++j < newerCount) {
-        jBucket = bucketOf(newer, j, jBucket);
-        jKey = keyAt(newer, j, jBucket, newerDelta);
-      }
+      const stored = load<u64>(b) & ones(bPositionBits);
+      position = (((stored >> bLocalBits) + segmentCount) << localBits) | (stored & ones(bLocalBits));
+      b += 8;
+      bBucket = bucketOf(bDirectory, bFirst, b, bEnd, bBucket);
+      bKey = keyAt(newer, b, bEnd, bBucket, bShift, bRlsnBits, bPositionBits, bDelta);
     }
+    const x = <u32>(key >> 32) - lowest;
+    for (const bucket = x >> shift; opened <= bucket; opened++) {
+      store<u32>(directory + (opened << 2), (to - entries) >> 3);
+    }
+    store<u64>(to, (((<u64>x & lowMask) << rlsnBits | (key & 0xffff_ffff)) << positionBits) | position);
+    to += 8;
   }
-  finishRun();
+  for (const end = (load<u32>(part, 28) >> shift) + 1; opened <= end; opened++) {
+    store<u32>(directory + (opened << 2), (to - entries) >> 3);
+  }
 }
 
-/** The bucket of entry `index`, which is `from` or a later one. */
+/** The bucket of the entry at `at`, which is `from` or a later one; `from` at the end. */
 // @ts-ignore: decorator
 @inline
-function bucketOf(part: u32, index: u32, from: u32): u32 {
-  const directory = load<u32>(part, 36);
-  while (load<u32>(directory + (from << 2), 4) <= index) from++;
+function bucketOf(directory: u32, first: u32, at: u32, end: u32, from: u32): u32 {
+  if (at < end) while (first + (load<u32>(directory + (from << 2), 4) << 3) <= at) from++;
   return from;
 }
 
-/** Offset, then rLSN with `delta` added. */
+/** Offset, then rLSN with `delta` added; all bits set at the end. */
 // @ts-ignore: decorator
 @inline
-function keyAt(part: u32, index: u32, bucket: u32, delta: u32): u64 {
-  const entry = load<u64>(load<u32>(part, 40) + (index << 3)) >> positionBitsOf(part);
-  const offset = load<u32>(part, 24) + (bucket << <u32>load<u8>(part, 1)) + <u32>(entry >> rlsnBitsOf(part));
-  return (<u64>offset << 32) | <u64>(<u32>(entry & ones(rlsnBitsOf(part))) + delta);
-}
-
-// @ts-ignore: decorator
-@inline
-function appendFrom(part: u32, index: u32, key: u64, firstSegment: u32): void {
-  const position = load<u64>(load<u32>(part, 40) + (index << 3)) & ones(positionBitsOf(part));
-  const segment = firstSegment + <u32>(position >> localBitsOf(part));
-  append(<u32>(key >> 32), <u32>key, segment, <u32>(position & ones(localBitsOf(part))));
+function keyAt(
+  part: u32,
+  at: u32,
+  end: u32,
+  bucket: u32,
+  shift: u32,
+  rlsnBits: u64,
+  positionBits: u64,
+  delta: u32,
+): u64 {
+  if (at >= end) return u64.MAX_VALUE;
+  const entry = load<u64>(at) >> positionBits;
+  const offset = load<u32>(part, 24) + (bucket << shift) + <u32>(entry >> rlsnBits);
+  return (<u64>offset << 32) | <u64>(<u32>(entry & ones(rlsnBits)) + delta);
 }
 
 /** Buckets with more entries than this are bisected before they are scanned. */
