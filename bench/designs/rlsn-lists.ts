@@ -264,6 +264,11 @@ function popcount(word: number): number {
 function newestEliasFano(view: DataView, at: number, count: number, largest: number, rlsn: number): number {
   if (rlsn >= largest) return count - 1;
   const width = lowWidth(count, largest);
+  if (count === 1) {
+    // Its high part is 0 or 1.
+    const value = bitsAt(view, at, 0, width) + (bitsAt(view, at, width, 1) === 1 ? 0 : 2 ** width);
+    return value <= rlsn ? 0 : -1;
+  }
   const high = rlsn >>> width;
   const low = rlsn - high * 2 ** width;
   // Behind the first `high` zeros of the high bits are the rLSNs whose high part is `high`: whole words are skipped.
