@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { Row, Suite } from "./measure.js";
+import { cold } from "./suites/cold.js";
 import { importSuite, runTask } from "./suites/import.js";
 import { peers } from "./suites/peers.js";
 import { probe } from "./suites/probe.js";
@@ -17,7 +18,7 @@ import { sizes } from "./suites/sizes.js";
 /** A suite may print its rows in a form of its own. */
 type Printing = Suite & { print?(rows: readonly Row[]): void };
 
-const suites: readonly Printing[] = [probe, segments, resolve, readPage, importSuite, peers, sizes];
+const suites: readonly Printing[] = [probe, segments, resolve, readPage, importSuite, cold, peers, sizes];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
 
