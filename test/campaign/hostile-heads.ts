@@ -106,7 +106,7 @@ export class HostileHeads {
     const bodyOffset = (HEADER_BYTES + index.length + 7) & ~7;
     const head = new Uint8Array(bodyOffset);
     const view = new DataView(head.buffer);
-    head.set([0x89, 0x50, 0x53, 0x45, 0x47, 0x0d, 0x0a, 0x1a, 1]);
+    head.set([0x89, 0x50, 0x53, 0x45, 0x47, 0x0d, 0x0a, 0x1a, random.chance(0.05) ? 0 : 1]);
     view.setUint32(12, 512, true);
     head.fill(random.below(256), 16, 32);
     view.setUint32(
