@@ -18,6 +18,8 @@ export const PART_UNLOADED = 4;
 const ENTRY_BYTES = 8;
 /** Bits of an entry: all but one, so that no entry has all bits set. */
 const ENTRY_BITS = 63;
+/** The core shifts 32-bit offsets. */
+const MAX_SHIFT = 31;
 /** Versions that share a bucket, roughly. */
 const BUCKET_VERSIONS = 2;
 
@@ -55,7 +57,7 @@ function shapeOf(contents: RunContents): Shape | undefined {
   const segmentBits = bitLength(contents.segmentCount - 1);
   const bucketCount = (shift: number) => Math.floor(span / 2 ** shift) + 1;
   let shift = 0;
-  while (bucketCount(shift) > Math.max(1, versionCount / BUCKET_VERSIONS)) shift++;
+  while (shift < MAX_SHIFT && bucketCount(shift) > Math.max(1, versionCount / BUCKET_VERSIONS)) shift++;
   while (shift + rlsnBits + localBits + segmentBits > ENTRY_BITS) {
     if (shift === 0 || bucketCount(shift - 1) > versionCount) return undefined;
     shift--;
