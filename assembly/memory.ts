@@ -25,6 +25,25 @@ export const STAGING: u32 = LOCALS + BATCH_ARRAY_BYTES;
 /** Aligned to 64 KiB, the arena's chunk. */
 export const HEAP: u32 = (STAGING + STAGING_BYTES + 0xffff) & ~0xffff;
 
+/**
+ * The word at `address`, which the host may change while others read: what it leads to was written before it. Readers on
+ * other threads are only in the build with shared memory (reader.ts).
+ */
+// @ts-ignore: decorator
+@inline
+export function published(address: u32): u32 {
+  if (ASC_FEATURE_THREADS) return atomic.load<u32>(address);
+  return load<u32>(address);
+}
+
+/** `published`, of a byte. */
+// @ts-ignore: decorator
+@inline
+export function publishedByte(address: u32): u32 {
+  if (ASC_FEATURE_THREADS) return atomic.load<u8>(address);
+  return load<u8>(address);
+}
+
 // Statuses: what is wrong with an index, 0 for nothing. src/probe/status.ts gives each its words.
 
 export const OK: i32 = 0;

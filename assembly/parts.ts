@@ -1,5 +1,6 @@
 // A part of a resolver's table: 64 bytes that say where one piece of a volume's history can be looked up. The host
-// (src/store) writes them; `resolve` and the runs read them.
+// (src/store) writes them; `resolve` and the runs read them. Once a table is in use, two fields of its parts change: the
+// kind, to UNLOADED when what it leads to goes, and what its frames point to.
 //
 //    0  kind           u8   RUN, SEGMENT, DROPS or UNLOADED
 //    1  bucket shift   u8   RUN: width of an offset within its bucket
@@ -14,7 +15,7 @@
 //   36  directory      u32  RUN: address of its buckets; SEGMENT: the volume's handle; DROPS: address of the drops
 //   40  entries        u32  RUN: address of its entries; SEGMENT: address of its head, for its mark
 //   44  count          u32  RUN: of entries; DROPS: of drops
-//   48  lowest drop    u32  UNLOADED: offsets from here on may have been dropped
+//   48  lowest drop    u32  UNLOADED: offsets from here on may have been dropped; otherwise as if none
 //   52  own frames     u32  SEGMENT: what `frames` points to
 //   56  allocation     u32  RUN: its first byte, for its mark; SEGMENT: of its derived area
 

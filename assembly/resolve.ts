@@ -1,9 +1,15 @@
 // Resolving: where the page lies that a reader of `offset` at an LSN sees, in one call however many segments overlap.
 //
-// A table (one for each volume, written by the host) is 64 bytes, of which the first u32 is the number of parts, then the
-// parts (parts.ts) in descending order of their last LSN. A lookup goes down the parts until none can hold anything newer
-// than what it has. The page's frame is found through the segment's table of frames, a u32 for each local page number.
-import { HEAP, LOCALS, OFFSETS, RESULT } from "./memory";
+// A table (one for each volume, written by the host) is 64 bytes, then the parts (parts.ts) in descending order of their
+// last LSN:
+//
+//    0  part count   u32
+//    8  newest LSN   f64  of the volume when the table was written
+//   16  oldest LSN   f64  that could be read then
+//
+// A lookup goes down the parts until none can hold anything newer than what it has. The page's frame is found through the
+// segment's table of frames, a u32 for each local page number.
+import { HEAP, LOCALS, OFFSETS, published, publishedByte, RESULT } from "./memory";
 import {
   DROPS,
   localBitsOf,
@@ -18,9 +24,9 @@ import { probe, rlsnAt } from "./probe";
 import { findInRun } from "./run";
 
 // What `resolve` returns besides an address, which is larger.
-const ABSENT: u32 = 0;
-const NEEDS_LOAD: u32 = 1;
-const NOT_RESIDENT: u32 = 2;
+export const ABSENT: u32 = 0;
+export const NEEDS_LOAD: u32 = 1;
+export const NOT_RESIDENT: u32 = 2;
 
 const TABLE_HEADER_BYTES: u32 = 64;
 const DROP_BYTES: u32 = 16;
@@ -47,13 +53,13 @@ function newestDrop(part: u32, offset: u32, lsn: f64, written: f64): f64 {
 }
 
 /**
- * The address of the page that a reader of `offset` at `lsn` sees, `ABSENT`, `NEEDS_LOAD` (RESULT: u32 number of the part)
- * or `NOT_RESIDENT`. Where there is a page, RESULT has: u32 part, u32 segment in it, u32 local page number, and at 16 the
- * f64 LSN that wrote it.
+ * The address of the page that a reader of `offset` at `lsn` sees, `ABSENT`, `NEEDS_LOAD` (`result`: u32 number of the
+ * part) or `NOT_RESIDENT`. Where there is a page, `result` has: u32 part, u32 segment in it, u32 local page number, and at
+ * 16 the f64 LSN that wrote it.
  */
 // @ts-ignore: decorator
 @inline
-function resolveOne(table: u32, offset: u32, lsn: f64): u32 {
+export function resolveOne(table: u32, offset: u32, lsn: f64, result: u32): u32 {
   let written: f64 = 0;
   let dropped: f64 = 0;
   let holder: u32 = 0;
@@ -65,7 +71,7 @@ function resolveOne(table: u32, offset: u32, lsn: f64): u32 {
     const last = load<f64>(part, 16);
     if (last <= written || last < dropped) break;
     const base = load<f64>(part, 8);
-    const kind = <u32>load<u8>(part);
+    const kind = publishedByte(part);
     if (base > lsn) continue;
     if (offset - load<u32>(part, 24) > load<u32>(part, 28)) {
       if (kind != UNLOADED || offset < load<u32>(part, 48)) continue;
@@ -84,7 +90,7 @@ function resolveOne(table: u32, offset: u32, lsn: f64): u32 {
     } else if (kind == DROPS) {
       dropped = max(dropped, newestDrop(part, offset, lsn, written));
     } else if (kind == UNLOADED) {
-      store<u32>(RESULT, (part - first) / PART_BYTES);
+      store<u32>(result, (part - first) / PART_BYTES);
       return NEEDS_LOAD;
     } else {
       const volume = load<u32>(part, 36);
@@ -101,14 +107,14 @@ function resolveOne(table: u32, offset: u32, lsn: f64): u32 {
     }
   }
   if (holder == 0 || dropped > written) return ABSENT;
-  store<u32>(RESULT, (holder - first) / PART_BYTES);
-  store<u32>(RESULT, segment, 4);
-  store<u32>(RESULT, local, 8);
-  store<f64>(RESULT, written, 16);
-  const frames = load<u32>(load<u32>(holder, 32) + (segment << 2));
+  store<u32>(result, (holder - first) / PART_BYTES);
+  store<u32>(result, segment, 4);
+  store<u32>(result, local, 8);
+  store<f64>(result, written, 16);
+  const frames = published(load<u32>(holder, 32) + (segment << 2));
   if (frames == 0) return NOT_RESIDENT;
   touch(frames);
-  const frame = load<u32>(frames + (local << 2));
+  const frame = published(frames + (local << 2));
   if (frame == 0) return NOT_RESIDENT;
   touch(frame);
   return frame;
@@ -116,7 +122,7 @@ function resolveOne(table: u32, offset: u32, lsn: f64): u32 {
 
 export function resolve(table: u32, offset: u32, lsn: f64): u32 {
   touch(table);
-  return resolveOne(table, offset, lsn);
+  return resolveOne(table, offset, lsn, RESULT);
 }
 
 /**
@@ -126,7 +132,7 @@ export function resolve(table: u32, offset: u32, lsn: f64): u32 {
 export function resolveMany(table: u32, count: u32, lsn: f64): u32 {
   touch(table);
   for (let i: u32 = 0; i < count; i++) {
-    const found = resolveOne(table, load<u32>(OFFSETS + (i << 2)), lsn);
+    const found = resolveOne(table, load<u32>(OFFSETS + (i << 2)), lsn, RESULT);
     if (found == NEEDS_LOAD) return i;
     store<u32>(LOCALS + (i << 2), found);
   }

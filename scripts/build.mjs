@@ -1,5 +1,5 @@
 // Builds what the package, its tests and its benches need:
-//   core     assembly/ -> build/core.wasm (and build/core.debug.wasm with "core debug")
+//   core     assembly/ -> build/core.wasm and build/core-shared.wasm (and build/core.debug.wasm with "core debug")
 //   bundle   src/      -> dist/*.js, with the core embedded
 //   types    src/      -> dist/types/*.d.ts
 //   designs  bench/designs/assembly/ -> build/designs.wasm, the index laboratory's
@@ -28,12 +28,20 @@ function isCurrent(out, ...folders) {
   return built > statSync("asconfig.json").mtimeMs && folders.every((folder) => built > newest(folder));
 }
 
-/** Compiles the core, unless the one that is there is newer than every source. */
-function core(target = "release") {
-  const out = target === "release" ? "build/core.wasm" : "build/core.debug.wasm";
-  if (isCurrent(out, "assembly")) return;
+/** By the compiler's target: what it writes, and what it compiles besides the entries that all have. */
+const cores = {
+  release: ["build/core.wasm"],
+  shared: ["build/core-shared.wasm", "assembly/reader.ts"],
+  debug: ["build/core.debug.wasm"],
+};
+
+/** Compiles cores, unless those that are there are newer than every source. */
+function core(...targets) {
   mkdirSync("build", { recursive: true });
-  run(bin("asc"), ["--config", "asconfig.json", "--target", target]);
+  for (const target of targets) {
+    const [out, ...entries] = cores[target];
+    if (!isCurrent(out, "assembly")) run(bin("asc"), [...entries, "--config", "asconfig.json", "--target", target]);
+  }
 }
 
 /** Compiles the laboratory's finders with the core's own options, and the core's probe among them. */
@@ -59,7 +67,7 @@ const shared = {
 };
 
 async function bundle() {
-  core();
+  core("release", "shared");
   rmSync("dist", { recursive: true, force: true });
   // One build with shared chunks, so that a class is one class whichever entry it was imported from.
   await build({
@@ -78,7 +86,7 @@ function types() {
 }
 
 async function bench() {
-  core();
+  core("release", "shared");
   designs();
   await build({ ...shared, platform: "node", entryPoints: ["bench/main.ts"], outdir: "build/bench" });
 }
@@ -86,7 +94,7 @@ async function bench() {
 const [part = "all", option] = process.argv.slice(2);
 switch (part) {
   case "core":
-    core(option);
+    core(...(option === undefined ? ["release", "shared"] : [option]));
     break;
   case "bundle":
     await bundle();

@@ -5,9 +5,14 @@
  * most a fifth of a slot is waste and page sizes fit exactly), or belongs to a run of chunks that holds one large
  * allocation. When nothing is free, a clock hand goes round the chunks: what was touched since its last visit stays,
  * what was not is evicted, and what has no owner to tell is never moved or taken.
+ *
+ * Where readers on other threads use the memory, what is freed or evicted is reused only when none of them can still be
+ * reading it (limbo.ts). Whoever frees must have taken it out of their way before; so must `evict`.
  */
 import { assert } from "../core/assert.js";
 import { NoSpace } from "../core/errors.js";
+import { Limbo } from "./limbo.js";
+import type { Readers } from "./readers.js";
 
 /** Whoever can do without an allocation. */
 export interface Evictable {
@@ -41,12 +46,21 @@ interface Slab {
   readonly slotBytes: number;
   readonly owners: (Evictable | undefined)[];
   readonly tags: number[];
-  /** 1 where a slot is in use. */
+  /** `FREE`, `USED` or `GIVEN_UP` for each slot. */
   readonly used: Uint8Array;
+  /** Slots that are not free. */
   usedCount: number;
 }
 
 const LARGE = -1;
+
+const FREE = 0;
+const USED = 1;
+/** In limbo. */
+const GIVEN_UP = 2;
+
+/** At most this part of the memory is in limbo before an allocation waits for the readers. */
+const LIMBO_SHARE = 1 / 16;
 
 export class Arena {
   readonly #start: number;
@@ -60,17 +74,28 @@ export class Arena {
   readonly #touched: Uint8Array;
   #hand = 0;
   #usedBytes = 0;
+  /** Where others may read the memory. */
+  readonly #limbo: Limbo | undefined;
+  #limboBytes = 0;
+  readonly #reuse = (address: number) => {
+    const slab = this.#slabAt(address)!;
+    this.#limboBytes -= slab.slotBytes;
+    this.#release(slab, this.#slotAt(slab, address));
+  };
 
   /**
    * Manages the addresses from `start` up to `end`, both multiples of 64 KiB. `touched` has a byte for each 256 of them,
    * which others may set, too.
+   *
+   * @param readers On other threads.
    */
-  constructor(start: number, end: number, touched: Uint8Array) {
+  constructor(start: number, end: number, touched: Uint8Array, readers?: Readers) {
     this.#start = start;
     this.#chunkCount = (end - start) / CHUNK_BYTES;
     this.#slabs = new Array(this.#chunkCount).fill(undefined);
     this.#freeChunks = this.#chunkCount;
     this.#touched = touched;
+    this.#limbo = readers && new Limbo(readers);
   }
 
   /** The first address. */
@@ -82,7 +107,7 @@ export class Arena {
     return this.#chunkCount * CHUNK_BYTES;
   }
 
-  /** Bytes of the slots in use. */
+  /** Bytes of the slots in use, and of those that readers may still be using. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
@@ -98,13 +123,13 @@ export class Arena {
     const sizeClass = classOf(sizeBytes);
     const slab = this.#roomySlab(sizeClass) ?? this.#newSlab(sizeClass) ?? this.#reclaimSlab(sizeClass);
     if (!slab) throw this.#full(sizeBytes);
-    return this.#take(slab, slab.used.indexOf(0), owner, tag);
+    return this.#take(slab, slab.used.indexOf(FREE), owner, tag);
   }
 
   /** Gives an allocation back: an address from `allocate` that was not freed or evicted since. */
   free(address: number): void {
     const slab = this.#slabAt(address);
-    if (slab) this.#release(slab, this.#slotAt(slab, address));
+    if (slab) this.#giveUp(slab, this.#slotAt(slab, address));
   }
 
   /** Marks an allocation as in demand, so that the hand spares it once. */
@@ -129,9 +154,10 @@ export class Arena {
   }
 
   #full(sizeBytes: number): NoSpace {
+    const limbo = this.#limboBytes === 0 ? "" : ` (${this.#limboBytes} of them by readers on other threads)`;
     return new NoSpace(
       `${sizeBytes} bytes do not fit the memory limit of ${this.limitBytes} bytes, of which ${this.#usedBytes} are in ` +
-        `use. Open the store with a larger "memory", or close what is open.`,
+        `use${limbo}. Open the store with a larger "memory", or close what is open.`,
     );
   }
 
@@ -144,7 +170,7 @@ export class Arena {
   }
 
   #take(slab: Slab, slot: number, owner: Evictable | undefined, tag: number): number {
-    slab.used[slot] = 1;
+    slab.used[slot] = USED;
     slab.owners[slot] = owner;
     slab.tags[slot] = tag;
     slab.usedCount++;
@@ -166,11 +192,22 @@ export class Arena {
     return touched;
   }
 
+  /** Frees a slot in use as soon as nobody can be reading it. */
+  #giveUp(slab: Slab, slot: number): void {
+    if (slab.used[slot] !== USED) return;
+    slab.owners[slot] = undefined;
+    if (this.#limbo) {
+      slab.used[slot] = GIVEN_UP;
+      this.#limboBytes += slab.slotBytes;
+      this.#limbo.add(this.#addressOf(slab, slot));
+    } else {
+      this.#release(slab, slot);
+    }
+  }
+
   /** Frees a slot, and its chunks with the last one. */
   #release(slab: Slab, slot: number): void {
-    if (slab.used[slot] === 0) return;
-    slab.used[slot] = 0;
-    slab.owners[slot] = undefined;
+    slab.used[slot] = FREE;
     this.#usedBytes -= slab.slotBytes;
     const wasFull = slab.usedCount === slab.used.length;
     slab.usedCount--;
@@ -184,7 +221,12 @@ export class Arena {
 
   #evict(slab: Slab, slot: number): void {
     slab.owners[slot]!.evict(slab.tags[slot]);
-    this.#release(slab, slot);
+    this.#giveUp(slab, slot);
+  }
+
+  /** Waits until nothing is in limbo: at once where there are no readers. False where the wait was in vain. */
+  #emptyLimbo(): boolean {
+    return this.#limbo?.waitAndTake(true, this.#reuse) ?? true;
   }
 
   #roomySlab(sizeClass: number): Slab | undefined {
@@ -228,6 +270,12 @@ export class Arena {
 
   /** Moves the hand until a slot of the class, or a whole chunk, is free. Two rounds: the first may only clear marks. */
   #reclaimSlab(sizeClass: number): Slab | undefined {
+    if (this.#limbo && !this.#limbo.isEmpty) {
+      this.#limbo.take(this.#reuse);
+      const found = this.#roomySlab(sizeClass) ?? this.#newSlab(sizeClass);
+      if (found) return found;
+    }
+    const limboLimit = Math.max(CHUNK_BYTES, this.limitBytes * LIMBO_SHARE);
     for (let steps = 2 * this.#chunkCount + 1; steps > 0; steps--) {
       const chunk = this.#hand;
       this.#hand = (chunk + 1) % this.#chunkCount;
@@ -236,24 +284,29 @@ export class Arena {
       const idle = this.#idleSlots(slab);
       // Of another class only a whole chunk helps: leave it alone while any slot is in demand.
       if (slab.sizeClass === sizeClass || idle.length === slab.usedCount) {
-        for (const slot of idle) if (slab.used[slot] === 1) this.#evict(slab, slot);
+        for (const slot of idle) if (slab.used[slot] === USED) this.#evict(slab, slot);
       }
+      this.#limbo?.take(this.#reuse);
+      if (this.#limboBytes > limboLimit && !this.#limbo!.waitAndTake(false, this.#reuse)) return undefined;
       const found = this.#roomySlab(sizeClass) ?? this.#newSlab(sizeClass);
       if (found) return found;
     }
-    return undefined;
+    return this.#limboBytes > 0 && this.#emptyLimbo()
+      ? (this.#roomySlab(sizeClass) ?? this.#newSlab(sizeClass))
+      : undefined;
   }
 
   /** The slots that can be evicted and were not touched since the hand last passed; clears the marks of the others. */
   #idleSlots(slab: Slab): number[] {
     const idle: number[] = [];
     for (let slot = 0; slot < slab.used.length; slot++) {
-      if (slab.used[slot] === 1 && !this.#wasTouched(slab, slot) && slab.owners[slot]) idle.push(slot);
+      if (slab.used[slot] === USED && !this.#wasTouched(slab, slot) && slab.owners[slot]) idle.push(slot);
     }
     return idle;
   }
 
   #allocateRun(count: number, owner: Evictable | undefined, tag: number): number {
+    this.#limbo?.take(this.#reuse);
     const first = this.#freeRun(count) ?? this.#reclaimRun(count);
     if (first === undefined) throw this.#full(count * CHUNK_BYTES);
     return this.#take(this.#makeSlab(first, count, LARGE, count * CHUNK_BYTES), 0, owner, tag);
@@ -279,8 +332,9 @@ export class Arena {
         const slab = this.#slabs[chunk];
         if (!slab) continue;
         // An owner may give up its other allocations with one of them: look at each slot anew.
-        for (let slot = 0; slot < slab.used.length; slot++) if (slab.used[slot] === 1) this.#evict(slab, slot);
+        for (let slot = 0; slot < slab.used.length; slot++) if (slab.used[slot] === USED) this.#evict(slab, slot);
       }
+      if (!this.#emptyLimbo()) return undefined;
       this.#hand = (first + count) % this.#chunkCount;
       return first;
     }
@@ -290,7 +344,7 @@ export class Arena {
   #isEvictable(first: number, count: number): boolean {
     for (let chunk = first; chunk < first + count; chunk++) {
       const slab = this.#slabs[chunk];
-      if (slab?.used.some((used, slot) => used === 1 && !slab.owners[slot])) return false;
+      if (slab?.used.some((used, slot) => used === USED && !slab.owners[slot])) return false;
     }
     return true;
   }

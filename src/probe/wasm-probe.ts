@@ -122,9 +122,9 @@ export class WasmIndex implements SegmentIndex, Evictable {
 
   evict(tag: number): void {
     this.#open = false;
+    this.#onEvict?.();
     // The arena frees the half that it came for.
     this.#core.arena.free(tag === HEAD ? this.areaAddress : this.headAddress);
-    this.#onEvict?.();
   }
 
   close(): void {

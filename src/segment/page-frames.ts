@@ -2,6 +2,9 @@
  * Pages that are resident: verified once, then held in frames of linear memory until the arena takes one for something
  * else. A `PlacedSegment` says where a segment's bytes lie (an object of its own, or a range of a log record) and which
  * of its pages are resident.
+ *
+ * Readers on other threads may follow a frame table at any time. So a word leads to a frame only once the page is there, and
+ * no more before the frame is freed; a frame keeps its page for as long; and these words are written atomically.
  */
 import { Corrupt } from "../core/errors.js";
 import type { SegmentId } from "../core/ids.js";
@@ -41,12 +44,12 @@ export class PlacedSegment implements Evictable {
   /** From now on the core looks for the frame table's address at `slot`; 0: nowhere. */
   lookAt(slot: number): void {
     this.#slot = slot;
-    if (slot !== 0) this.#core.words[slot >>> 2] = this.#table;
+    if (slot !== 0) Atomics.store(this.#core.words, slot >>> 2, this.#table);
   }
 
   #setTable(address: number): void {
     this.#table = address;
-    if (this.#slot !== 0) this.#core.words[this.#slot >>> 2] = address;
+    if (this.#slot !== 0) Atomics.store(this.#core.words, this.#slot >>> 2, address);
   }
 
   /** The address of a page's frame, 0 where it is not resident. */
@@ -55,13 +58,14 @@ export class PlacedSegment implements Evictable {
   }
 
   /**
-   * Makes a frame for a page that has none, evictable from the next allocation on.
+   * Copies the page at `source` to a frame, for a page that has none. It is evictable from the next allocation on.
    *
    * @throws NoSpace
    */
-  makeFrame(local: number): number {
-    const { arena, words } = this.#core;
-    const frame = arena.allocate(this.place.pageSizeBytes);
+  makeFrame(local: number, source: number): number {
+    const { arena, memory, words } = this.#core;
+    const { pageSizeBytes } = this.place;
+    const frame = arena.allocate(pageSizeBytes);
     try {
       if (this.#table === 0) {
         const bytes = this.place.pageCount * 4;
@@ -73,14 +77,15 @@ export class PlacedSegment implements Evictable {
       arena.free(frame);
       throw error;
     }
-    words[(this.#table >>> 2) + local] = frame;
+    memory.copyWithin(frame, source, source + pageSizeBytes);
+    Atomics.store(words, (this.#table >>> 2) + local, frame);
     arena.release(frame, this, local);
     return frame;
   }
 
   evict(tag: number): void {
     if (tag !== TABLE) {
-      this.#core.words[(this.#table >>> 2) + tag] = 0;
+      Atomics.store(this.#core.words, (this.#table >>> 2) + tag, 0);
       return;
     }
     this.#freeFrames();
@@ -93,17 +98,18 @@ export class PlacedSegment implements Evictable {
     for (let i = 0; i < this.place.pageCount; i++) {
       const frame = words[first + i];
       if (frame === 0) continue;
-      words[first + i] = 0;
+      Atomics.store(words, first + i, 0);
       arena.free(frame);
     }
   }
 
   /** Gives up every resident page. */
   close(): void {
-    if (this.#table === 0) return;
+    const table = this.#table;
+    if (table === 0) return;
     this.#freeFrames();
-    this.#core.arena.free(this.#table);
     this.#setTable(0);
+    this.#core.arena.free(table);
   }
 }
 
@@ -184,12 +190,8 @@ export class PageFrames {
 
   /** Moves the staged record into a frame, once it is found intact. */
   #adopt(segment: PlacedSegment, local: number): number {
-    const { place } = segment;
-    const { memory, stagingAddress } = this.#core;
     this.#verify(segment, local);
-    const address = segment.frame(local) || segment.makeFrame(local);
-    memory.copyWithin(address, stagingAddress, stagingAddress + place.pageSizeBytes);
-    return address;
+    return segment.frame(local) || segment.makeFrame(local, this.#core.stagingAddress);
   }
 
   /** Refuses the staged record unless it is that page. */

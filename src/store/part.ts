@@ -2,6 +2,9 @@
  * A part of a chapter that is looked up as one: a segment by its own index, or several by a run of their merged versions.
  * Either lies in the core's memory and may be evicted; it is made again from the heads that the log carries, or, for a
  * segment whose head is too long for that, from the segment.
+ *
+ * Readers on other threads may follow the part of the resolver's table (assembly/parts.ts) that describes it: it says there
+ * that it is gone before its memory is freed.
  */
 import { Corrupt } from "../core/errors.js";
 import type { VolumeId } from "../core/ids.js";
@@ -31,7 +34,10 @@ export interface Loadable {
 }
 
 /** Fields of a part in the resolver's table (assembly/parts.ts). */
+const LOWEST_DROP = 48;
 const OWN_FRAMES = 52;
+/** No offset is at or above it. */
+const NO_DROP = 0xffff_ffff;
 
 /** What a part is looked up by. */
 type Opened =
@@ -48,6 +54,8 @@ export class Part implements Loadable {
   readonly contents: RunContents;
   readonly pageCount: number;
   #opened: Opened | undefined;
+  /** Its part of a resolver's table, 0 where it is in none. */
+  #described = 0;
 
   private constructor(
     context: PartContext,
@@ -122,8 +130,10 @@ export class Part implements Loadable {
   describe(address: number): void {
     const { view, memory } = this.#context.core;
     const opened = this.#opened;
+    this.#described = address;
     if (opened?.run) {
       memory.copyWithin(address, opened.run.address, opened.run.address + PART_BYTES);
+      view.setUint32(address + LOWEST_DROP, NO_DROP, true);
       return;
     }
     const { baseLsn, lastLsn, lowestOffset, highestOffset } = this.contents;
@@ -133,7 +143,7 @@ export class Part implements Loadable {
     view.setFloat64(address + 16, lastLsn, true);
     view.setUint32(address + 24, lowestOffset, true);
     view.setUint32(address + 28, highestOffset - lowestOffset, true);
-    view.setUint32(address + 48, 0xffff_ffff, true);
+    view.setUint32(address + LOWEST_DROP, NO_DROP, true);
     if (!opened) return;
     view.setUint32(address + 32, address + OWN_FRAMES, true);
     view.setUint32(address + 36, opened.volume, true);
@@ -144,6 +154,7 @@ export class Part implements Loadable {
 
   /** The table that it was described in is no more. */
   leaveTable(): void {
+    this.#described = 0;
     if (this.#opened?.index) this.#places[0].lookAt(0);
   }
 
@@ -232,8 +243,8 @@ export class Part implements Loadable {
       for (const part of parts) {
         const opened = part.#opened!;
         if (opened.run) {
+          part.#forget();
           runs.push(opened.run);
-          part.#opened = undefined;
         } else {
           runs.push(this.#runOf(part.references[0], opened.index, opened.volume));
         }
@@ -258,6 +269,7 @@ export class Part implements Loadable {
 
   #forget(): void {
     this.#opened = undefined;
+    if (this.#described !== 0) Atomics.store(this.#context.core.memory, this.#described, PART_UNLOADED);
     for (const place of this.#places) place.lookAt(0);
     this.#onChange();
   }
@@ -265,8 +277,8 @@ export class Part implements Loadable {
   close(): void {
     const opened = this.#opened;
     if (!opened) return;
-    (opened.run ?? opened.index).close();
     this.#forget();
+    (opened.run ?? opened.index).close();
   }
 
   /** Of a part of one segment: reads its head. */

@@ -18,6 +18,7 @@ export const ABSENT = 0;
 export const NEEDS_LOAD = 1;
 export const NOT_RESIDENT = 2;
 
+/** A table's header: number of parts, newest and oldest readable LSN. */
 const TABLE_HEADER_BYTES = 64;
 const DROP_BYTES = 16;
 
@@ -42,6 +43,8 @@ export class Resolver implements Evictable {
   #table = 0;
   #holders: Holder[] = [];
   #isStale = true;
+  /** Where readers on other threads find the table's address, 0 where nowhere. */
+  #cell = 0;
   readonly #onChange = () => {
     this.#isStale = true;
   };
@@ -128,18 +131,20 @@ export class Resolver implements Evictable {
   /** Brings spans and table in line with the log, and with what is in memory. */
   #update(): void {
     this.#updateSpans();
-    const { arena, view } = this.#context.core;
+    const { arena, view, words } = this.#context.core;
     const holders: Holder[] = [];
     for (const span of this.#spans.toReversed()) for (const holder of holdersOf(span)) holders.push(holder);
     const dropCount = holders.reduce((sum, holder) => sum + (isDrops(holder) ? holder.drops.length : 0), 0);
     const table = arena.allocate(TABLE_HEADER_BYTES + holders.length * PART_BYTES + dropCount * DROP_BYTES);
     // From here on nothing is evicted.
     this.#isStale = false;
-    this.#close();
+    const before = this.#table;
+    this.#leaveTable();
     this.#table = table;
     this.#holders = holders;
-    arena.release(table, this);
     view.setUint32(table, holders.length, true);
+    view.setFloat64(table + 8, this.#log.lsn, true);
+    view.setFloat64(table + 16, this.#log.cutoff, true);
     let part = table + TABLE_HEADER_BYTES;
     let drops = part + holders.length * PART_BYTES;
     for (const holder of holders) {
@@ -148,6 +153,25 @@ export class Resolver implements Evictable {
       else drops = describeDrops(holder.drops, view, part, drops);
       part += PART_BYTES;
     }
+    if (this.#cell === 0) arena.release(table, this);
+    else Atomics.store(words, this.#cell >>> 2, table);
+    if (before !== 0) arena.free(before);
+  }
+
+  /**
+   * From now on readers on other threads find the table by the u32 at `cell`, 0 where there is none, and it stays in memory.
+   */
+  publishAt(cell: number): void {
+    this.#cell = cell;
+    this.#isStale = true;
+  }
+
+  /** Brings what readers on other threads find in line with the log. Opens what was committed last, where that is at hand. */
+  publish(): void {
+    this.#updateSpans();
+    const newest = this.#spans.at(-1);
+    if (newest?.isLoaded) for (const part of newest.parts()) if (!part.isOpen && part.open()) this.#isStale = true;
+    this.#current();
   }
 
   #updateSpans(): void {
@@ -178,23 +202,22 @@ export class Resolver implements Evictable {
 
   /** The arena takes the table. */
   evict(): void {
-    this.#table = 0;
     this.#isStale = true;
-    for (const holder of this.#holders) if (holder instanceof Part) holder.leaveTable();
-    this.#holders = [];
+    this.#leaveTable();
   }
 
-  /** Frees the table. */
-  #close(): void {
-    if (this.#table === 0) return;
-    this.#context.core.arena.free(this.#table);
+  #leaveTable(): void {
     for (const holder of this.#holders) if (holder instanceof Part) holder.leaveTable();
     this.#table = 0;
     this.#holders = [];
   }
 
   close(): void {
-    this.#close();
+    const { arena, words } = this.#context.core;
+    const table = this.#table;
+    if (this.#cell !== 0) Atomics.store(words, this.#cell >>> 2, 0);
+    this.#leaveTable();
+    if (table !== 0) arena.free(table);
     for (const span of this.#spans) span.close();
     this.#spans = [];
     this.#epoch = -1;

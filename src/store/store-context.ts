@@ -22,7 +22,7 @@ export class StoreContext {
   constructor(parts: Pick<StoreContext, "objects" | "core" | "probe" | "frames" | "sha256">) {
     this.objects = parts.objects;
     this.core = parts.core;
-    this.views = new PageViews(parts.core);
+    this.views = new PageViews(parts.core.memory);
     this.probe = parts.probe;
     this.frames = parts.frames;
     this.sha256 = parts.sha256;
