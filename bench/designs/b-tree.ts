@@ -37,7 +37,8 @@ import type { VolumeVersions } from "../../src/format/segment-index.js";
 import { buildTree, KEY_ID_BYTES, NODE_HEADER_BYTES, OFFSET_END } from "./b-tree-build.js";
 import type { Design, DesignIndex, IndexForm } from "./design.js";
 import { openFrame, pageCountOf, SEPARATE_HEADER_BYTES, sealFrame, viewOf } from "./frame.js";
-import { checkRlsns, codecOf, FIXED_BYTES } from "./rlsn-lists.js";
+import { codecOf, FIXED_BYTES } from "./rlsn-lists.js";
+import { checkRlsns } from "./rlsn-lists-encode.js";
 
 /** The key that is looked for, and zeros behind it. One thread and no recursion: shared by all calls. */
 const key = new Uint8Array(32);
@@ -172,7 +173,7 @@ export const bTree: Design = {
   build(volumes, options) {
     const { form, rlsns } = options;
     for (const volume of volumes) checkRlsns(volume.rlsns, rlsns);
-    const { writer } = openFrame(volumes, options);
+    const writer = openFrame(volumes, options);
     writer.zeros(3);
     const rootAt = writer.length;
     writer.zeros(4);

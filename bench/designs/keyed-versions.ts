@@ -25,7 +25,8 @@
  * kept BY_LOCAL, and the other codecs POINTED, where equal lists are written once.
  */
 import type { ByteWriter } from "../../src/format/bytes.js";
-import { byteCodeAt, byteCodeLength, FIXED_BYTES, newestInList, putList } from "./rlsn-lists.js";
+import { byteCodeAt, byteCodeLength, FIXED_BYTES, newestInList } from "./rlsn-lists.js";
+import { putList } from "./rlsn-lists-encode.js";
 import { isConstant, packLists, type VersionSet, versionsOfEach } from "./version-sets.js";
 
 export const CONSTANT = 0;

@@ -29,22 +29,11 @@
 import type { VolumeId } from "../../src/core/ids.js";
 import type { VolumeVersions } from "../../src/format/segment-index.js";
 import type { Design, DesignIndex, IndexForm } from "./design.js";
-import {
-  bucketOf,
-  hashId,
-  hashOffset,
-  hashVid,
-  idWords,
-  isLoadedId,
-  loadId,
-  loadIdAt,
-  openFrame,
-  pageCountOf,
-  SEPARATE_HEADER_BYTES,
-  sealFrame,
-  viewOf,
-} from "./frame.js";
-import { checkRlsns, codecOf, FIXED_BYTES } from "./rlsn-lists.js";
+import { openFrame, pageCountOf, SEPARATE_HEADER_BYTES, sealFrame, viewOf } from "./frame.js";
+import { hashId, hashOffset, hashVid, idWords, isLoadedId, loadId, loadIdAt } from "./keys.js";
+import { codecOf, FIXED_BYTES } from "./rlsn-lists.js";
+import { checkRlsns } from "./rlsn-lists-encode.js";
+import { bucketOf } from "./tables.js";
 
 const GROUP_SLOTS = 16;
 const ID_AT = 4;
@@ -175,7 +164,7 @@ export const oneLevelExact: Design = {
     if (largest - smallest >= MAX_SPAN) {
       throw new RangeError(`rLSNs ${smallest} to ${largest}: a probe for each is too many, ${MAX_SPAN} at most`);
     }
-    const { writer } = openFrame(volumes, options);
+    const writer = openFrame(volumes, options);
     const rlsnBytes = FIXED_BYTES[codecOf(width)];
     const groups = groupCount(pageCountOf(volumes), form);
     const stride = slotBytes(rlsnBytes, form);

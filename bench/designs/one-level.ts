@@ -18,7 +18,7 @@
  *     22   tail        keyed-versions.ts
  *
  * E is 22 + tail bytes, and S is E rounded up to a multiple of 4. Buckets, directory and slots are as in design c
- * (two-level.ts); the hash is `hashId` of the id plus `hashOffset` of the offset, modulo 2^32 (frame.ts).
+ * (two-level.ts); the hash is `hashId` of the id plus `hashOffset` of the offset, modulo 2^32 (keys.ts).
  *
  * There is no table of volumes: a volume's handle is the position of any entry with its id, found by looking at them all.
  */
@@ -27,26 +27,18 @@ import type { VolumeVersions } from "../../src/format/segment-index.js";
 import type { Design, DesignIndex, IndexForm } from "./design.js";
 import {
   alignSection,
-  bucketCount,
-  bucketOf,
-  hashId,
-  hashOffset,
-  hashVid,
-  idWords,
-  isLoadedId,
-  loadId,
-  loadIdAt,
   offsetCountOf,
   openFrame,
   pageCountOf,
   SEPARATE_HEADER_BYTES,
   sealFrame,
-  slotBits,
   viewOf,
 } from "./frame.js";
 import { newestInSet, planVersions, setHeaderBytes } from "./keyed-versions.js";
-import { checkRlsns, codecOf } from "./rlsn-lists.js";
-import { openSlots, packedBuckets } from "./tables.js";
+import { hashId, hashOffset, hashVid, idWords, isLoadedId, loadId, loadIdAt } from "./keys.js";
+import { codecOf } from "./rlsn-lists.js";
+import { checkRlsns } from "./rlsn-lists-encode.js";
+import { bucketCount, bucketOf, openSlots, packedBuckets, slotBits } from "./tables.js";
 import type { VersionSet } from "./version-sets.js";
 
 const INLINE_SET_AT = 4;
@@ -170,7 +162,7 @@ export const oneLevel: Design = {
     const { form, rlsns } = options;
     const set = mergedSet(volumes);
     checkRlsns(set.rlsns, rlsns);
-    const { writer } = openFrame(volumes, options);
+    const writer = openFrame(volumes, options);
     writer.zeros((form === "separate" ? SEPARATE_SET_AT : INLINE_SET_AT) - writer.length);
     const plan = planVersions(set, codecOf(rlsns), 0);
     plan.writeHeader(writer);

@@ -26,7 +26,8 @@
 import type { ByteWriter } from "../../src/format/bytes.js";
 import type { IndexForm } from "./design.js";
 import { alignSection } from "./frame.js";
-import { FIXED_BYTES, newestInList, putList } from "./rlsn-lists.js";
+import { FIXED_BYTES, newestInList } from "./rlsn-lists.js";
+import { putList } from "./rlsn-lists-encode.js";
 import { isConstant, packLists, type VersionSet, versionsOfEach } from "./version-sets.js";
 
 export const CONSTANT = 0;

@@ -31,7 +31,8 @@ import type { BuildOptions, Design, DesignIndex, IndexForm } from "./design.js";
 import { alignSection, openFrame, pageCountOf, SEPARATE_HEADER_BYTES, sealFrame, viewOf } from "./frame.js";
 import { CONSTANT, newestOfOrdinal, ordinalHeaderBytes, planOrdinals } from "./ordinal-versions.js";
 import { ordinalOfId, ordinalOfOffset, putTree } from "./radix-trees.js";
-import { checkRlsns, codecOf } from "./rlsn-lists.js";
+import { codecOf } from "./rlsn-lists.js";
+import { checkRlsns } from "./rlsn-lists-encode.js";
 
 const VERSIONS_AT = 4;
 
@@ -117,7 +118,7 @@ export const radixTree: Design = {
   localBytesSaved: (volumes) => 2 * pageCountOf(volumes),
   build(volumes, options) {
     const { form } = options;
-    const { writer } = openFrame(volumes, options);
+    const writer = openFrame(volumes, options);
     writer.u8(0);
     writer.u16(volumes.length);
     alignSection(writer, form);

@@ -19,7 +19,8 @@ import { JsProbe } from "../../src/probe/js-probe.js";
 import type { SegmentIndex } from "../../src/probe/probe.js";
 import type { BuildOptions, Design, DesignIndex, RlsnWidth } from "./design.js";
 import { pageCountOf, SEPARATE_HEADER_BYTES, sealFrame } from "./frame.js";
-import { checkRlsns } from "./rlsn-lists.js";
+
+import { checkRlsns } from "./rlsn-lists-encode.js";
 import { isConstant } from "./version-sets.js";
 
 const PAGE_SIZE_BYTES = 4096;

@@ -26,18 +26,11 @@ import type { VolumeId } from "../../src/core/ids.js";
 import type { ByteWriter } from "../../src/format/bytes.js";
 import type { VolumeVersions } from "../../src/format/segment-index.js";
 import type { BuildOptions, Design, DesignIndex, IndexForm } from "./design.js";
-import {
-  alignSection,
-  idOrder,
-  loadId,
-  openFrame,
-  pageCountOf,
-  SEPARATE_HEADER_BYTES,
-  sealFrame,
-  viewOf,
-} from "./frame.js";
+import { alignSection, openFrame, pageCountOf, SEPARATE_HEADER_BYTES, sealFrame, viewOf } from "./frame.js";
+import { idOrder, loadId } from "./keys.js";
 import { newestOfOrdinal, ordinalHeaderBytes, planOrdinals } from "./ordinal-versions.js";
-import { checkRlsns, codecOf } from "./rlsn-lists.js";
+import { codecOf } from "./rlsn-lists.js";
+import { checkRlsns } from "./rlsn-lists-encode.js";
 
 const VOLUME_ENTRY_BYTES = 20;
 const BLOCK_AT = 16;
@@ -142,7 +135,7 @@ export const sortedArrays: Design = {
   localBytesSaved: (volumes) => 2 * pageCountOf(volumes),
   build(volumes, options) {
     const { form } = options;
-    const { writer } = openFrame(volumes, options);
+    const writer = openFrame(volumes, options);
     writer.u8(0);
     writer.u16(volumes.length);
     alignSection(writer, form);

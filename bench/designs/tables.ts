@@ -3,7 +3,21 @@
  * buckets, and a directory of where each bucket begins; an open table has a power of two of slots, and an entry lies in
  * the slot of its hash or in the next free one.
  */
-import { bucketCount, bucketOf, slotBits } from "./frame.js";
+
+/** Buckets of a packed table: four entries in each on average, a single one for up to eight. */
+export function bucketCount(entries: number): number {
+  return entries <= 8 ? 1 : (entries + 3) >>> 2;
+}
+
+/** The bucket, of at most 2^16, in which a hash falls. */
+export function bucketOf(hash: number, buckets: number): number {
+  return Math.imul(hash >>> 16, buckets) >>> 16;
+}
+
+/** Bits of the slot number in an open table: 2^bits is the smallest power of two that leaves a quarter free. */
+export function slotBits(entries: number): number {
+  return 32 - Math.clz32(entries + Math.floor((entries - 1) / 3));
+}
 
 export interface PackedBuckets {
   /** The number of the first entry of each bucket, and at last of all entries; empty for a single bucket. */

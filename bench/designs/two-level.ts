@@ -19,7 +19,7 @@
  *         (6 + tail) x K       entries: offset (u32), first local page number (u16), tail (keyed-versions.ts)
  *         rest                 keyed-versions.ts
  *
- * Separate: tables are open, with 2^bits slots, at most three quarters of them taken (`slotBits` of frame.ts); the slot
+ * Separate: tables are open, with 2^bits slots, at most three quarters of them taken (`slotBits` of tables.ts); the slot
  * of hash h is its high `bits` bits, or the next free one, round the end. Blocks and rests begin at multiples of 8.
  *
  *     0   16 bytes             header (frame.ts)
@@ -36,7 +36,7 @@
  *                              free slot), first local page number (u16), tail
  *         rest
  *
- * The hashes are `hashId` of the id and `hashOffset` of the offset (frame.ts).
+ * The hashes are `hashId` of the id and `hashOffset` of the offset (keys.ts).
  */
 
 import type { VolumeId } from "../../src/core/ids.js";
@@ -45,25 +45,18 @@ import type { VolumeVersions } from "../../src/format/segment-index.js";
 import type { BuildOptions, Design, DesignIndex, IndexForm } from "./design.js";
 import {
   alignSection,
-  bucketCount,
-  bucketOf,
-  hashId,
-  hashOffset,
-  hashVid,
-  idWords,
-  isLoadedId,
-  loadId,
   offsetCountOf,
   openFrame,
   pageCountOf,
   SEPARATE_HEADER_BYTES,
   sealFrame,
-  slotBits,
   viewOf,
 } from "./frame.js";
 import { newestInSet, planVersions, setHeaderBytes } from "./keyed-versions.js";
-import { checkRlsns, codecOf } from "./rlsn-lists.js";
-import { openSlots, packedBuckets } from "./tables.js";
+import { hashId, hashOffset, hashVid, idWords, isLoadedId, loadId } from "./keys.js";
+import { codecOf } from "./rlsn-lists.js";
+import { checkRlsns } from "./rlsn-lists-encode.js";
+import { bucketCount, bucketOf, openSlots, packedBuckets, slotBits } from "./tables.js";
 
 /** Bytes of a volume's entry, and where the position of its block is in it. */
 const VOLUME_ENTRY_BYTES = 20;
@@ -224,7 +217,7 @@ export const twoLevel: Design = {
   rlsnWidths: ["u32", "u16", "u8", "byte-deltas", "delta-deltas", "elias-fano"],
   localBytesSaved: (volumes) => 2 * (pageCountOf(volumes) - offsetCountOf(volumes)),
   build(volumes, options) {
-    const { writer } = openFrame(volumes, options);
+    const writer = openFrame(volumes, options);
     writer.u8(0);
     writer.u16(volumes.length);
     alignSection(writer, options.form);

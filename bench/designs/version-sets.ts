@@ -1,6 +1,7 @@
 /** The versions of a set of offsets, as the designs that keep rLSN lists look at them before they choose a layout. */
+
 import { ByteWriter } from "../../src/format/bytes.js";
-import { putByteCode, putList } from "./rlsn-lists.js";
+import { putByteCode, putList } from "./rlsn-lists-encode.js";
 
 /** The versions of a set of offsets: those of offset i are rLSNs `starts[i]` to `starts[i + 1] - 1`. */
 export interface VersionSet {

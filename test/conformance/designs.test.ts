@@ -191,6 +191,10 @@ const contents: [name: string, volumes: VolumeVersions[]][] = [
     shaped({ offsets: 2000, universe: 2 ** 32 - 1, rlsns: 2 ** 32, versions: 3, uniform: false }),
   ],
   [
+    "lists of more than 65,536 bytes",
+    shaped({ offsets: 6000, universe: 1 << 20, rlsns: 2 ** 32, versions: 4, uniform: false }),
+  ],
+  [
     "rLSNs of 16 bits, many versions",
     shaped({ offsets: 50, universe: 80, rlsns: 65_536, versions: 900, uniform: false }, 2),
   ],
