@@ -4,6 +4,10 @@
  * Offsets: a run is arithmetic; a bitmap is 32-bit words with the rank of each; any other set is its offsets with a
  * table that says where each stretch of 2^shift offsets begins, so that a probe looks at one or two of them. Versions:
  * the rLSNs as they are, bisected within an offset's group.
+ *
+ * Like the core, a batch takes two passes, offsets to ordinals and these to local page numbers, each with a loop of its
+ * own for each kind, and compares by arithmetic where a branch would depend on chance. All typed arrays are of one type
+ * for each purpose, and all volumes of one class, so that every loop meets one shape.
  */
 import type { VolumeId } from "../core/ids.js";
 import type { SegmentHeader } from "../format/segment-header.js";
@@ -14,10 +18,31 @@ const RUN = 0;
 const BITMAP = 1;
 const SPARSE = 2;
 
-/** Buckets up to this many offsets are scanned, longer ones bisected. */
-const SCAN_LIMIT = 8;
+const CONSTANT = 0;
+const SINGLE = 1;
+const UNIFORM = 2;
+const CUMULATIVE = 3;
+
+/** Offsets that are compared at once; longer buckets are bisected first. */
+const LANES = 4;
+/** Larger than every offset: stands behind the last, so that lanes may pass it. */
+const PADDING = 0xffff_ffff;
 
 const NONE = new Uint32Array(0);
+
+/** As `LINES_PER_QUERY` in the core: a batch reads ahead arrays of at most so many elements for each query. */
+const READ_AHEAD = 64;
+const LINE = 16;
+/** Where the sums of `readAhead` go, which would not be computed if they went nowhere. */
+const sink = new Uint32Array(1);
+
+/** Touches every cache line of the array in order, if the batch is large enough for that to be worth it. */
+function readAhead(array: Uint32Array, count: number): void {
+  if (array.length > count * READ_AHEAD) return;
+  let sum = 0;
+  for (let i = 0; i < array.length; i += LINE) sum |= array[i];
+  sink[0] = sum;
+}
 
 function popcount(word: number): number {
   const pairs = word - ((word >>> 1) & 0x55555555);
@@ -25,18 +50,69 @@ function popcount(word: number): number {
   return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
+/** All ones where a < b, of two u32; else 0. */
+function less(a: number, b: number): number {
+  return ((~a & b) | (~(a ^ b) & (a - b))) >> 31;
+}
+
+/** 1 where a = b, else 0. */
+function equal(a: number, b: number): number {
+  return Math.clz32(a ^ b) >>> 5;
+}
+
+/** The position of the bit `x` among the bitmap's, or -1. */
+function bitmapOrdinal(words: Uint32Array, ranks: Uint32Array, x: number): number {
+  const word = words[x >>> 5];
+  const below = ranks[x >>> 5] + popcount(word & ((1 << (x & 31)) - 1));
+  return below | (((word >>> (x & 31)) & 1) - 1);
+}
+
+/** The position of `x` in `offsets`, or -1. `buckets` says where those of `offset >>> shift` begin. */
+function sparseOrdinal(offsets: Uint32Array, buckets: Uint32Array, shift: number, x: number): number {
+  let start = buckets[x >>> shift];
+  let end = buckets[(x >>> shift) + 1];
+  while (end - start > LANES) {
+    const middle = (start + end) >>> 1;
+    if (offsets[middle] <= x) start = middle;
+    else end = middle;
+  }
+  // Offsets are distinct, so that at most one lane matches, even among those of the next bucket: 1 to 4, or 0 for none.
+  const lane =
+    equal(offsets[start], x) +
+    (equal(offsets[start + 1], x) << 1) +
+    Math.imul(equal(offsets[start + 2], x), 3) +
+    (equal(offsets[start + 3], x) << 2);
+  return (start + lane - 1) | ((lane - 1) >> 31);
+}
+
+/** The last of the ascending `rlsns[start]` to `rlsns[end - 1]` that is at most `rlsn`, or -1. At least one is there. */
+function newestAt(rlsns: Uint32Array, start: number, end: number, rlsn: number): number {
+  let newest = start;
+  for (let size = end - start; size > 1; ) {
+    const half = size >>> 1;
+    newest += ~less(rlsn, rlsns[newest + half]) & half;
+    size -= half;
+  }
+  return newest | less(rlsn, rlsns[newest]);
+}
+
 /** One volume. Every field always has the same type, so that all volumes share one hidden class. */
 class JsVolume {
-  readonly #kind: number;
+  readonly #offsetsKind: number;
+  // The first offset, the last less the first, and the constant rLSN are kept as signed 32-bit numbers, which V8 stores in
+  // the object itself; `>>> 0` gives them back.
   readonly #first: number;
   readonly #span: number;
-  /** Bitmap words, or the offsets less the first. */
+  /** Bitmap words, or the offsets less the first and some padding. */
   readonly #offsets: Uint32Array;
   /** Ranks of the words, or where the buckets begin. */
   readonly #directory: Uint32Array;
   readonly #shift: number;
-  /** Empty where every offset has one version. */
+  readonly #versionsKind: number;
+  /** Where the versions of each offset begin, and the end; empty unless cumulative. */
   readonly #starts: Uint32Array;
+  /** Versions of every offset; 0 where cumulative. */
+  readonly #each: number;
   /** Empty where every version has the rLSN `constant`. */
   readonly #rlsns: Uint32Array;
   readonly #constant: number;
@@ -46,81 +122,165 @@ class JsVolume {
   constructor(volume: DecodedVolume) {
     const { offsets, starts, rlsns, firstLocal } = volume;
     const count = offsets.length;
-    this.#first = offsets[0];
-    this.#span = offsets[count - 1] - this.#first;
+    const first = offsets[0];
+    const span = offsets[count - 1] - first;
+    this.#first = first | 0;
+    this.#span = span | 0;
     this.#firstLocal = firstLocal;
-    const isConstant = volume.rlsnEncoding === "constant";
-    this.#constant = rlsns[0];
-    this.#rlsns = isConstant ? NONE : rlsns;
-    this.#starts = rlsns.length === count ? NONE : starts;
-    this.#kind = this.#span === count - 1 ? RUN : volume.offsetEncoding === "bitmap" ? BITMAP : SPARSE;
+    this.#offsetsKind = span === count - 1 ? RUN : volume.offsetEncoding === "bitmap" ? BITMAP : SPARSE;
     this.#shift = 0;
-    if (this.#kind === RUN) {
+    if (this.#offsetsKind === RUN) {
       this.#offsets = NONE;
       this.#directory = NONE;
-    } else if (this.#kind === BITMAP) {
-      const words = (this.#span >>> 5) + 1;
+    } else if (this.#offsetsKind === BITMAP) {
+      const words = (span >>> 5) + 1;
       this.#offsets = new Uint32Array(words);
       this.#directory = new Uint32Array(words);
-      for (const offset of offsets) {
-        const x = offset - this.#first;
+      for (let i = 0; i < count; i++) {
+        const x = offsets[i] - first;
         this.#offsets[x >>> 5] |= 1 << (x & 31);
       }
       for (let i = 1; i < words; i++) this.#directory[i] = this.#directory[i - 1] + popcount(this.#offsets[i - 1]);
     } else {
-      while (2 ** (this.#shift + 1) * count <= this.#span + 1) this.#shift++;
-      this.#offsets = offsets.map((offset) => offset - this.#first);
-      const buckets = (this.#span >>> this.#shift) + 1;
+      while (2 ** (this.#shift + 1) * count <= span + 1) this.#shift++;
+      this.#offsets = new Uint32Array(count + LANES - 1).fill(PADDING, count);
+      const buckets = (span >>> this.#shift) + 1;
       this.#directory = new Uint32Array(buckets + 1);
-      for (const x of this.#offsets) this.#directory[(x >>> this.#shift) + 1]++;
-      for (let i = 0; i < buckets; i++) this.#directory[i + 1] += this.#directory[i];
+      let bucket = 0;
+      for (let i = 0; i < count; i++) {
+        const x = offsets[i] - first;
+        this.#offsets[i] = x;
+        for (const to = x >>> this.#shift; bucket < to; ) this.#directory[++bucket] = i;
+      }
+      this.#directory[buckets] = count;
     }
+    this.#constant = rlsns[0] | 0;
+    const each = rlsns.length / count;
+    const isConstant = volume.rlsnEncoding === "constant";
+    const isUniform = each === 1 || (Number.isInteger(each) && starts.every((start, i) => start === i * each));
+    this.#versionsKind = isConstant ? CONSTANT : each === 1 ? SINGLE : isUniform ? UNIFORM : CUMULATIVE;
+    this.#each = isUniform ? each : 0;
+    this.#starts = isUniform ? NONE : starts;
+    this.#rlsns = isConstant ? NONE : rlsns;
     const arrays = [this.#offsets, this.#directory, this.#starts, this.#rlsns];
     this.residentBytes = arrays.reduce((sum, array) => sum + array.byteLength, 0);
   }
 
-  #ordinalOf(offset: number): number {
-    const x = offset - this.#first;
-    if (x < 0 || x > this.#span) return -1;
-    if (this.#kind === RUN) return x;
-    const offsets = this.#offsets;
-    if (this.#kind === BITMAP) {
-      const word = offsets[x >>> 5];
-      if (((word >>> (x & 31)) & 1) === 0) return -1;
-      return this.#directory[x >>> 5] + popcount(word & ((1 << (x & 31)) - 1));
-    }
-    const bucket = x >>> this.#shift;
-    let start = this.#directory[bucket];
-    let end = this.#directory[bucket + 1];
-    const bucketEnd = end;
-    while (end - start > SCAN_LIMIT) {
-      const middle = (start + end) >>> 1;
-      if (offsets[middle] < x) start = middle + 1;
-      else end = middle;
-    }
-    while (start < end && offsets[start] < x) start++;
-    return start < bucketEnd && offsets[start] === x ? start : -1;
+  find(offset: number, rlsn: number): number {
+    const x = (offset - this.#first) >>> 0;
+    if (x > this.#span >>> 0) return -1;
+    let ordinal = x | 0;
+    if (this.#offsetsKind === SPARSE) ordinal = sparseOrdinal(this.#offsets, this.#directory, this.#shift, x);
+    else if (this.#offsetsKind === BITMAP) ordinal = bitmapOrdinal(this.#offsets, this.#directory, x);
+    if (ordinal < 0) return -1;
+    const firstLocal = this.#firstLocal;
+    if (this.#versionsKind === CONSTANT) return rlsn >= this.#constant >>> 0 ? ordinal + firstLocal : -1;
+    if (this.#versionsKind === SINGLE) return rlsn >= this.#rlsns[ordinal] ? ordinal + firstLocal : -1;
+    const isUniform = this.#versionsKind === UNIFORM;
+    const start = isUniform ? Math.imul(ordinal, this.#each) : this.#starts[ordinal] | 0;
+    const end = isUniform ? (start + this.#each) | 0 : this.#starts[ordinal + 1] | 0;
+    const newest = newestAt(this.#rlsns, start, end, rlsn);
+    return newest < 0 ? -1 : newest + firstLocal;
   }
 
-  find(offset: number, rlsn: number): number {
-    const ordinal = this.#ordinalOf(offset);
-    if (ordinal < 0) return -1;
-    const rlsns = this.#rlsns;
-    if (rlsns.length === 0) return rlsn >= this.#constant ? ordinal + this.#firstLocal : -1;
-    if (this.#starts.length === 0) return rlsn >= rlsns[ordinal] ? ordinal + this.#firstLocal : -1;
-    const first = this.#starts[ordinal];
-    let start = first;
-    let end = this.#starts[ordinal + 1];
-    while (start < end) {
-      const middle = (start + end) >>> 1;
-      if (rlsns[middle] <= rlsn) start = middle + 1;
-      else end = middle;
+  findMany(offsets: Uint32Array, rlsns: Uint32Array, locals: Int32Array): void {
+    // Between the passes, `locals` holds ordinals, or -1.
+    if (this.#offsetsKind === RUN) this.#runOrdinals(offsets, locals);
+    else if (this.#offsetsKind === BITMAP) this.#bitmapOrdinals(offsets, locals);
+    else this.#sparseOrdinals(offsets, locals);
+    if (this.#versionsKind === CONSTANT) this.#constantLocals(rlsns, locals);
+    else if (this.#versionsKind === SINGLE) this.#singleLocals(rlsns, locals);
+    else if (this.#versionsKind === UNIFORM) this.#uniformLocals(rlsns, locals);
+    else this.#cumulativeLocals(rlsns, locals);
+  }
+
+  #runOrdinals(offsets: Uint32Array, ordinals: Int32Array): void {
+    const first = this.#first;
+    const span = this.#span >>> 0;
+    for (let i = 0; i < offsets.length; i++) {
+      const x = (offsets[i] - first) >>> 0;
+      ordinals[i] = x > span ? -1 : x;
     }
-    return start > first ? start - 1 + this.#firstLocal : -1;
+  }
+
+  #bitmapOrdinals(offsets: Uint32Array, ordinals: Int32Array): void {
+    const first = this.#first;
+    const span = this.#span >>> 0;
+    const words = this.#offsets;
+    const ranks = this.#directory;
+    readAhead(words, offsets.length);
+    readAhead(ranks, offsets.length);
+    for (let i = 0; i < offsets.length; i++) {
+      const x = (offsets[i] - first) >>> 0;
+      ordinals[i] = x > span ? -1 : bitmapOrdinal(words, ranks, x);
+    }
+  }
+
+  #sparseOrdinals(offsets: Uint32Array, ordinals: Int32Array): void {
+    const first = this.#first;
+    const span = this.#span >>> 0;
+    const values = this.#offsets;
+    const buckets = this.#directory;
+    const shift = this.#shift;
+    readAhead(buckets, offsets.length);
+    readAhead(values, offsets.length);
+    for (let i = 0; i < offsets.length; i++) {
+      const x = (offsets[i] - first) >>> 0;
+      ordinals[i] = x > span ? -1 : sparseOrdinal(values, buckets, shift, x);
+    }
+  }
+
+  #constantLocals(rlsns: Uint32Array, locals: Int32Array): void {
+    const constant = this.#constant >>> 0;
+    const firstLocal = this.#firstLocal;
+    for (let i = 0; i < rlsns.length; i++) {
+      const ordinal = locals[i];
+      locals[i] = (ordinal + firstLocal) | (ordinal >> 31) | less(rlsns[i], constant);
+    }
+  }
+
+  #singleLocals(rlsns: Uint32Array, locals: Int32Array): void {
+    const own = this.#rlsns;
+    const firstLocal = this.#firstLocal;
+    readAhead(own, rlsns.length);
+    for (let i = 0; i < rlsns.length; i++) {
+      const ordinal = locals[i];
+      const absent = ordinal >> 31;
+      locals[i] = (ordinal + firstLocal) | absent | less(rlsns[i], own[ordinal & ~absent]);
+    }
+  }
+
+  #uniformLocals(rlsns: Uint32Array, locals: Int32Array): void {
+    const own = this.#rlsns;
+    const each = this.#each;
+    const firstLocal = this.#firstLocal;
+    readAhead(own, rlsns.length);
+    for (let i = 0; i < rlsns.length; i++) {
+      const ordinal = locals[i];
+      const absent = ordinal >> 31;
+      const start = Math.imul(ordinal & ~absent, each);
+      const newest = newestAt(own, start, start + each, rlsns[i]);
+      locals[i] = (newest + firstLocal) | (newest >> 31) | absent;
+    }
+  }
+
+  #cumulativeLocals(rlsns: Uint32Array, locals: Int32Array): void {
+    const own = this.#rlsns;
+    const starts = this.#starts;
+    const firstLocal = this.#firstLocal;
+    readAhead(starts, rlsns.length);
+    readAhead(own, rlsns.length);
+    for (let i = 0; i < rlsns.length; i++) {
+      const ordinal = locals[i];
+      const absent = ordinal >> 31;
+      const group = ordinal & ~absent;
+      const newest = newestAt(own, starts[group], starts[group + 1], rlsns[i]);
+      locals[i] = (newest + firstLocal) | (newest >> 31) | absent;
+    }
   }
 
   rlsnAt(local: number): number {
-    return this.#rlsns.length === 0 ? this.#constant : this.#rlsns[local - this.#firstLocal];
+    return this.#versionsKind === CONSTANT ? this.#constant >>> 0 : this.#rlsns[local - this.#firstLocal];
   }
 }
 
@@ -166,8 +326,7 @@ class JsIndex implements SegmentIndex {
   }
 
   findMany(volume: number, offsets: Uint32Array, rlsns: Uint32Array, locals: Int32Array): void {
-    const probed = this.#volumes[volume];
-    for (let i = 0; i < offsets.length; i++) locals[i] = probed.find(offsets[i], rlsns[i]);
+    this.#volumes[volume].findMany(offsets, rlsns, locals);
   }
 
   rlsnAt(volume: number, local: number): number {

@@ -1,6 +1,7 @@
 /**
  * Every probe gives the answers of the oracle: a million random keys for each workload of the benches, and for shapes at
- * the edges, in every pair of encodings that can hold them; batched and single. One loop for all implementations.
+ * the edges, in every pair of encodings that can hold them; batched and single. Then batches of every length, and packed
+ * values of every width. One loop for all implementations.
  */
 import { describe, expect, test } from "vitest";
 import { workloads } from "../../bench/workloads.js";
@@ -60,8 +61,8 @@ interface Asked {
   readonly expected: Int32Array;
 }
 
-function ask(random: Random, volumes: readonly VolumeVersions[]): Asked[] {
-  const count = Math.ceil(QUERIES / volumes.length);
+function ask(random: Random, volumes: readonly VolumeVersions[], queries = QUERIES): Asked[] {
+  const count = Math.ceil(queries / volumes.length);
   let firstLocal = 0;
   return volumes.map((versions) => {
     const oracle = new VersionsOracle(versions, firstLocal);
@@ -129,4 +130,111 @@ test("a volume that is not in the segment has no handle", () => {
     for (let i = 0; i < 1000; i++) expect(index.volume(randomVid(random))).toBe(-1);
     index.close();
   }
+});
+
+/** Queries with an answer and queries without, each several. */
+function hitsAndMisses(random: Random, versions: VolumeVersions, oracle: VersionsOracle): [number, number][][] {
+  const queries = Array.from({ length: 400 }, () => randomQuery(random, versions));
+  for (const [i, offset] of versions.offsets.entries()) queries.push([offset, versions.rlsns[versions.starts[i]]]);
+  const isHit = ([offset, rlsn]: [number, number]) => oracle.find(offset, rlsn) >= 0;
+  return [queries.filter(isHit), queries.filter((query) => !isHit(query))];
+}
+
+/** Batches of every length up to 40, and around those at which loops, regions and calls end. */
+const LENGTHS = [...Array(41).keys(), 63, 64, 65, 255, 256, 257, 4095, 4096, 4097, 8192, 8193];
+
+/** Which of a batch's queries are hits. */
+const mixes: ((i: number) => boolean)[] = [() => true, () => false, (i) => i % 2 === 0, (i) => i % 3 !== 1];
+
+const small: Record<string, Shape> = {
+  "one version": { offsets: 300, universe: 500, rlsns: 1, versions: 1, uniform: true },
+  "one version, many commits": { offsets: 300, universe: 300, rlsns: 2000, versions: 1, uniform: true },
+  "5 versions": { offsets: 300, universe: 90_000, rlsns: 250, versions: 5, uniform: true },
+  "up to 40 versions": { offsets: 300, universe: 400, rlsns: 2000, versions: 40, uniform: false },
+};
+
+describe.each(Object.entries(small))("batches of every length: %s", (_name, shape) => {
+  const random = new Random(seed);
+  const versions = randomVersions(random, shape);
+  const oracle = new VersionsOracle(versions, 0);
+  const [hits, misses] = hitsAndMisses(random, versions, oracle);
+
+  test.each(pairs.filter((force) => canForce(versions, force)))("$offsets offsets, $rlsns rLSNs", (force) => {
+    const head = headOf(random, [versions], force);
+    for (const probe of probes) {
+      const index = probe.openIndex(head, "test");
+      const volume = index.volume(versions.vid);
+      for (const length of LENGTHS) {
+        for (const [m, isHit] of mixes.entries()) {
+          const queries = Array.from({ length }, (_, i) => random.pick(isHit(i) ? hits : misses));
+          const locals = new Int32Array(length).fill(-2);
+          const offsets = Uint32Array.from(queries, ([offset]) => offset);
+          const rlsns = Uint32Array.from(queries, ([, rlsn]) => rlsn);
+          index.findMany(volume, offsets, rlsns, locals);
+          const wrong = queries.findIndex(([offset, rlsn], i) => locals[i] !== oracle.find(offset, rlsn));
+          if (wrong >= 0) expect.fail(`${probe.kind}: mix ${m}, query ${wrong} of ${length}: ${queries[wrong]}`);
+        }
+      }
+      index.close();
+    }
+  });
+});
+
+/** `count` distinct whole numbers below `limit`, the last of them `limit - 1`: anywhere, or in rows. */
+function scattered(random: Random, count: number, limit: number, inRows: boolean): number[] {
+  const drawn = new Set([limit - 1]);
+  while (drawn.size < Math.min(count, limit)) {
+    const start = random.below(limit);
+    const length = inRows ? random.between(1, 20) : 1;
+    for (let i = 0; i < length && drawn.size < count; i++) drawn.add((start + i) % limit);
+  }
+  return [...drawn].sort((a, b) => a - b);
+}
+
+/**
+ * A history in which what is searched, packed, is `width` bits wide: the low bits of its offsets (up to 30), its rLSNs, and
+ * the low bits of its rLSNs when they are merged.
+ */
+function ofWidth(random: Random, width: number, merged: boolean, inRows: boolean): VolumeVersions {
+  const perBucket = 1.4 * 2 ** Math.min(width, 30);
+  const count = Math.min(60, Math.floor((2 ** 32 - 1) / perBucket));
+  const offsets = scattered(random, count, Math.floor(count * perBucket), inRows);
+  const first = offsets[0];
+  const each = width <= 30 ? 3 : 1;
+  const limit = merged ? Math.min(2 ** 32, Math.floor(each * 1.2 * 2 ** width)) : 2 ** width;
+  const starts = [0];
+  const rlsns: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const size = merged ? each : random.between(1, Math.min(30, limit));
+    rlsns.push(...scattered(random, size, i === 0 ? limit : random.between(size, limit), inRows));
+    starts.push(rlsns.length);
+  }
+  return {
+    vid: randomVid(random),
+    offsets: Uint32Array.from(offsets, (offset) => offset - first),
+    starts: Uint32Array.from(starts),
+    rlsns: Uint32Array.from(rlsns),
+  };
+}
+
+describe.each([
+  ["fixed", "anywhere"],
+  ["fixed", "in rows"],
+  ["elias-fano", "anywhere"],
+  ["elias-fano", "in rows"],
+] as const)("packed values of every width: %s rLSNs, %s", (encoding, place) => {
+  const widths = [...Array(33).keys()].slice(encoding === "fixed" ? 1 : 0);
+
+  test.each(widths)("%i bits", (width) => {
+    const random = new Random(seed + width);
+    for (let round = 0; round < 10; round++) {
+      const versions = ofWidth(random, width, encoding === "elias-fano", place === "in rows");
+      const [asked] = ask(random, [versions], 2000);
+      for (const offsets of OFFSET_ENCODINGS) {
+        const force = { offsets, rlsns: encoding };
+        if (!canForce(versions, force)) continue;
+        for (const probe of probes) hold(probe, headOf(random, [versions], force), [asked]);
+      }
+    }
+  });
 });
