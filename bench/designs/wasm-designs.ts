@@ -47,6 +47,8 @@ interface DesignExports {
   findF: Find;
   findManyF: FindMany;
   findScatteredF: FindScattered;
+  findScatteredTwoLevelAhead: FindScattered;
+  findScatteredRankedAhead: FindScattered;
   findG: Find;
   findManyG: FindMany;
   findScatteredG: FindScattered;
@@ -224,18 +226,23 @@ function openRanked(memory: DesignMemory): WasmDesign["open"] {
 }
 
 /**
- * The designs that are in AssemblyScript, over this memory. Design d comes twice: an index that either opened serves
- * both. Design g is the core's probe, compiled into this module: its own batches (src/probe/wasm-probe.ts) ask one volume.
+ * The designs that are in AssemblyScript, over this memory. Some come in a second way, tuned for batches that find their
+ * indexes outside the caches; an index that either way opened serves both. Design g is the core's probe, compiled into
+ * this module, since the core's own batches (src/probe/wasm-probe.ts) ask one volume.
  */
 export function wasmDesigns(memory: DesignMemory): WasmDesign[] {
   const { exports: e } = memory;
+  const openHash = openRival(memory, e.openTwoLevel);
   const openSorted = openRival(memory, e.openSortedArrays);
+  const openHead = openRanked(memory);
   return [
-    new WasmDesign(memory, ["c", ""], openRival(memory, e.openTwoLevel), [e.findC, e.findManyC, e.findScatteredC]),
+    new WasmDesign(memory, ["c", ""], openHash, [e.findC, e.findManyC, e.findScatteredC]),
+    new WasmDesign(memory, ["c", "ahead"], openHash, [e.findC, e.findManyC, e.findScatteredTwoLevelAhead]),
     new WasmDesign(memory, ["d", ""], openSorted, [e.findD, e.findManyD, e.findScatteredD]),
     new WasmDesign(memory, ["d", "16 lanes"], openSorted, [e.findD, e.findManyLockstep, e.findScatteredLockstep]),
     new WasmDesign(memory, ["e", ""], openRival(memory, e.openBTree), [e.findE, e.findManyE, e.findScatteredE]),
     new WasmDesign(memory, ["f", ""], openRadix(memory), [e.findF, e.findManyF, e.findScatteredF]),
-    new WasmDesign(memory, ["g", ""], openRanked(memory), [e.findG, e.findManyG, e.findScatteredG]),
+    new WasmDesign(memory, ["g", ""], openHead, [e.findG, e.findManyG, e.findScatteredG]),
+    new WasmDesign(memory, ["g", "ahead"], openHead, [e.findG, e.findManyG, e.findScatteredRankedAhead]),
   ];
 }

@@ -6,6 +6,7 @@ import { C, D, E, F, find, findMany, findScattered, G } from "./batch";
 import { BATCH_CAPACITY, HANDLES, INDEXES, LOCALS, OFFSETS, RLSNS } from "./memory";
 
 export { derive, measure } from "../../../assembly/open";
+export { findScatteredRankedAhead, findScatteredTwoLevelAhead } from "./ahead";
 export { openBTree } from "./b-tree";
 export { findRadixVolume, openRadixTree } from "./radix-tree";
 export { findManyLockstep, findScatteredLockstep, openSortedArrays } from "./sorted-arrays";

@@ -8,6 +8,7 @@
 //   12  bytes         u32  of an offset: 1 to 4
 //   16  versions (ordinal-versions.ts)
 //   48  id
+import { readAhead } from "./ahead";
 import { HANDLES, LANES, LOCALS, OFFSETS, RLSNS } from "./memory";
 import { beginRecord, codecOf, RECORD_BYTES, SEPARATE_HEADER_BYTES } from "./opened";
 import { newestOfOrdinal, openOrdinals, ordinalHeaderBytes } from "./ordinal-versions";
@@ -110,6 +111,8 @@ export function findSorted(volume: u32, offset: u32, rlsn: u32): i32 {
 //   12  bytes     u32  of an offset
 const LANE_COUNT: u32 = 16;
 const LANE_BYTES: u32 = 16;
+/** A batch reads ahead what has at most so many cache lines for each of its queries, as the core's does. */
+const LINES_PER_QUERY: u32 = 4;
 
 // @ts-ignore: decorator
 @inline
@@ -141,6 +144,8 @@ export function findManyLockstep(volume: u32, count: u32): void {
   const length = load<u32>(volume, 4);
   const offsets = load<u32>(volume, 8);
   const bytes = load<u32>(volume, 12);
+  // An array that has left the cache comes back faster in order, if there are queries enough to pay for all of it.
+  if (length * bytes <= count * LINES_PER_QUERY * 64) readAhead(offsets, length * bytes);
   let i: u32 = 0;
   for (; i + LANE_COUNT <= count; i += LANE_COUNT) {
     const block = i << 2;

@@ -138,6 +138,28 @@ function entryOf(volume: u32, offset: u32): u32 {
   return 0;
 }
 
+/** Where the entry of `offset` is, or is not far from. */
+// @ts-ignore: decorator
+@inline
+export function likelyEntry(volume: u32, offset: u32): u32 {
+  const hash = offset * 0x9e3779b1;
+  const entries = load<u32>(volume, 4);
+  const stride = load<u32>(volume, 8);
+  if (load<u8>(volume)) return entries + (hash >> load<u32>(volume, 16)) * stride;
+  const directory = load<u32>(volume, 12);
+  if (directory == 0) return entries;
+  return entries + stride * load<u16>(directory + ((((hash >> 16) * load<u32>(volume, 16)) >> 16) << 1));
+}
+
+/** Where the rLSNs of an entry are, if they lie by local page number. */
+// @ts-ignore: decorator
+@inline
+export function likelyList(volume: u32, entry: u32): u32 {
+  if (load<u8>(volume, 1) != BY_LOCAL) return entry;
+  const first = <u32>load<u16>(entry, 4) - load<u32>(volume, 36);
+  return load<u32>(volume, 24) + first * fixedBytes(load<u8>(volume, 2));
+}
+
 /** The first set bit, from this one on, of the bit stream at `at`: there is one. */
 // @ts-ignore: decorator
 @inline
