@@ -48,55 +48,84 @@ function groupSize(starts: u32, each: u32, group: u32): u32 {
   return load<u32>(start, 4) - load<u32>(start);
 }
 
+/** Puts the decoded rLSN of version `index`. */
+// @ts-ignore: decorator
+@inline
+function put(plain: u32, wide: bool, index: u32, rlsn: u64): void {
+  if (wide) store<u32>(plain + (index << 2), <u32>rlsn);
+  else store<u16>(plain + (index << 1), <u16>rlsn);
+}
+
 /**
  * Checks the parsed block's rLSNs and decodes them at `plain`. Offset i has the versions from `starts[i]` to
  * `starts[i + 1]`, or, where `starts` is 0, `each` versions. A status.
  */
 export function decodePartitioned(starts: u32, each: u32, plain: u32): i32 {
-  const universe = <u64>maxRlsn + 1;
-  let lowBits: u64 = 0;
-  let highBits: u64 = 0;
+  const endWidth = max<u32>(1, 32 - clz(maxRlsn));
+  const payloadBits = <u64>(blockEnd - rlsnsAt) << 3;
+  // How long the two strings are, without a look behind the payload.
+  let low: u64 = 0;
+  let high: u64 = 0;
   for (let group: u32 = 0; group < offsetCount; group++) {
-    const count = <u64>groupSize(starts, each, group);
-    if (count > universe) return report(BAD_RLSNS, rlsnsAt);
-    const w = <u64>lowWidth(count, universe);
-    lowBits += count * w;
-    highBits += w == 0 ? universe : count + (<u64>maxRlsn >> w);
+    const count = groupSize(starts, each, group);
+    const ends = low;
+    low += count > 1 ? endWidth << 1 : endWidth;
+    if (low > payloadBits) return report(BAD_RLSNS, rlsnsAt);
+    const missing = count > 2 ? bitsFrom(rlsnsAt, ends + endWidth, endWidth) : 0;
+    if (missing == 0) continue;
+    const inner = <u64>count - 2;
+    const w = <u64>lowWidth(inner, inner + missing);
+    low += inner * w;
+    high += w == 0 ? inner + missing : inner + ((inner + missing - 1) >> w);
   }
+  const lowBits = low;
   const highAt = rlsnsAt + <u32>bytesFor(lowBits);
   if (
-    bytesFor(lowBits) + bytesFor(highBits) != <u64>(blockEnd - rlsnsAt) ||
+    bytesFor(lowBits) + bytesFor(high) != payloadBits >> 3 ||
     !paddingIsZero(rlsnsAt, lowBits) ||
-    !paddingIsZero(highAt, highBits)
+    !paddingIsZero(highAt, high)
   ) {
     return report(BAD_RLSNS, rlsnsAt);
   }
   const wide = plainWidth() == 32;
-  let low: u64 = 0;
-  let high: u64 = 0;
+  low = 0;
+  high = 0;
   let index: u32 = 0;
   let largest: u64 = 0;
   for (let group: u32 = 0; group < offsetCount; group++) {
     const count = groupSize(starts, each, group);
-    const w = lowWidth(count, universe);
-    const highEnd = high + (w == 0 ? universe : <u64>count + (<u64>maxRlsn >> w));
-    let bit = high;
-    let floor: u64 = 0; // the least that the next rLSN may be
-    for (let i: u32 = 0; i < count; i++) {
-      bit = nextSetBit(highAt, bit, highEnd);
-      if (bit == highEnd) return report(BAD_RLSNS, highAt);
-      const rlsn = w == 0 ? bit - high : ((bit - high - i) << w) | bitsFrom(rlsnsAt, low, w);
-      if (rlsn < floor || rlsn >= universe) return report(BAD_RLSNS, rlsnsAt);
-      if (wide) store<u32>(plain + (index << 2), <u32>rlsn);
-      else store<u16>(plain + (index << 1), <u16>rlsn);
-      floor = rlsn + 1;
-      low += w;
-      bit++;
-      index++;
+    const first = bitsFrom(rlsnsAt, low, endWidth);
+    const missing = count > 1 ? bitsFrom(rlsnsAt, low + endWidth, endWidth) : 0;
+    const last = first + missing + count - 1;
+    if (last > <u64>maxRlsn) return report(BAD_RLSNS, rlsnsAt);
+    if (last > largest) largest = last;
+    low += count > 1 ? endWidth << 1 : endWidth;
+    put(plain, wide, index, first);
+    const end = index + count - 1;
+    if (count <= 2 || missing == 0) {
+      for (let i: u32 = 1; i + 1 < count; i++) put(plain, wide, index + i, first + i);
+    } else {
+      const inner = count - 2;
+      const universe = <u64>inner + missing;
+      const w = lowWidth(inner, universe);
+      const highEnd = high + (w == 0 ? universe : <u64>inner + ((universe - 1) >> w));
+      let bit = high;
+      let floor: u64 = 0; // the least that the next value may be
+      for (let i: u32 = 0; i < inner; i++) {
+        bit = nextSetBit(highAt, bit, highEnd);
+        if (bit == highEnd) return report(BAD_RLSNS, highAt);
+        const value = w == 0 ? bit - high : ((bit - high - i) << w) | bitsFrom(rlsnsAt, low, w);
+        if (value < floor || value >= universe) return report(BAD_RLSNS, rlsnsAt);
+        put(plain, wide, index + 1 + i, first + 1 + value);
+        floor = value + 1;
+        low += w;
+        bit++;
+      }
+      if (nextSetBit(highAt, bit, highEnd) != highEnd) return report(BAD_RLSNS, highAt);
+      high = highEnd;
     }
-    if (nextSetBit(highAt, bit, highEnd) != highEnd) return report(BAD_RLSNS, highAt);
-    if (floor > largest) largest = floor;
-    high = highEnd;
+    put(plain, wide, end, last);
+    index = end + 1;
   }
-  return largest == universe ? OK : report(BAD_RLSNS, rlsnsAt);
+  return largest == <u64>maxRlsn ? OK : report(BAD_RLSNS, rlsnsAt);
 }

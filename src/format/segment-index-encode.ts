@@ -4,7 +4,7 @@ import { ID_BYTES, type SegmentId } from "../core/ids.js";
 import { MAX_OFFSET } from "../core/numbers.js";
 import { bytesFor, eliasFano, putBits, putBitsFrom, putEliasFano } from "./bits.js";
 import { ByteWriter } from "./bytes.js";
-import { type Partition, partition, share } from "./partition.js";
+import { endWidth, innerOf, type Partition, partitionOf } from "./partition.js";
 import {
   bodyOffsetOf,
   encodeSegmentHeader,
@@ -138,6 +138,14 @@ function forEachDelta(volume: VolumeVersions, each: (delta: number) => void): vo
   }
 }
 
+/** The shape of partitioned rLSNs. */
+function partition({ starts, rlsns }: VolumeVersions, largest: number): Partition {
+  const countOf = (ordinal: number) => starts[ordinal + 1] - starts[ordinal];
+  const missingOf = (ordinal: number) =>
+    rlsns[starts[ordinal + 1] - 1] - rlsns[starts[ordinal]] - (countOf(ordinal) - 1);
+  return partitionOf(starts.length - 1, largest, countOf, missingOf);
+}
+
 /** Writes each offset's rLSNs as a sequence of its own into the zeros at `at`. */
 function putPartition(
   bytes: Uint8Array,
@@ -147,20 +155,31 @@ function putPartition(
   largest: number,
 ): void {
   const highAt = at + lowBytes;
+  const width = endWidth(largest);
   let low = 0;
   let high = 0;
-  for (let group = 0; group + 1 < starts.length; group++) {
-    const first = starts[group];
-    const count = starts[group + 1] - first;
-    const { width, highBits } = share(count, largest);
-    for (let i = 0; i < count; i++) {
-      const upper = Math.floor(rlsns[first + i] / 2 ** width);
-      putBitsFrom(bytes, at, low + i * width, width, rlsns[first + i] - upper * 2 ** width);
-      const bit = high + upper + (width === 0 ? 0 : i);
+  const put = (value: number, bits: number) => {
+    putBitsFrom(bytes, at, low, bits, value);
+    low += bits;
+  };
+  for (let ordinal = 0; ordinal + 1 < starts.length; ordinal++) {
+    const start = starts[ordinal];
+    const count = starts[ordinal + 1] - start;
+    const first = rlsns[start];
+    put(first, width);
+    if (count === 1) continue;
+    const missing = rlsns[start + count - 1] - first - (count - 1);
+    put(missing, width);
+    const inner = innerOf(count, missing);
+    if (inner === undefined) continue;
+    for (let i = 0; i < inner.count; i++) {
+      const value = rlsns[start + 1 + i] - first - 1;
+      const upper = Math.floor(value / 2 ** inner.width);
+      put(value - upper * 2 ** inner.width, inner.width);
+      const bit = high + upper + (inner.width === 0 ? 0 : i);
       bytes[highAt + (bit >>> 3)] |= 1 << (bit & 7);
     }
-    low += count * width;
-    high += highBits;
+    high += inner.highBits;
   }
 }
 
@@ -238,7 +257,7 @@ function planRlsns(volume: VolumeVersions, forced: ForcedEncodings["rlsns"]): Ve
     };
   };
   const partitioned = (): VersionsPlan => {
-    const shape = partition(starts, largest)!;
+    const shape = partition(volume, largest);
     return {
       kind: RLSNS_ELIAS_FANO,
       countsKind: counts.kind,

@@ -29,7 +29,7 @@ import {
   BAD_VOLUME_TABLE,
   indexProblem,
 } from "./index-problems.js";
-import { partition, share } from "./partition.js";
+import { endWidth, type Inner, innerOf, partitionOf } from "./partition.js";
 import {
   CHECKSUM_AT,
   decodeSegmentHeader,
@@ -290,35 +290,65 @@ function decodeMerged(bytes: Uint8Array, block: Block, starts: Uint32Array, rlsn
 
 /** Fills `rlsns` from a sequence for each offset. */
 function decodePartitioned(bytes: Uint8Array, block: Block, starts: Uint32Array, rlsns: Uint32Array): boolean {
-  const { rlsnsAt, rlsnParameter: largest } = block;
-  const shape = partition(starts, largest);
-  if (shape === undefined || shape.byteLength !== block.end - rlsnsAt) return false;
-  const highAt = rlsnsAt + shape.lowBytes;
-  if (!paddingIsZero(bytes, rlsnsAt, shape.lowBits) || !paddingIsZero(bytes, highAt, shape.highBits)) return false;
-  let lowFrom = 0;
-  let highFrom = 0;
+  const { rlsnsAt, end, offsetCount, rlsnParameter: largest } = block;
+  const width = endWidth(largest);
+  const payload = bytes.subarray(rlsnsAt, end);
+  const countOf = (ordinal: number) => starts[ordinal + 1] - starts[ordinal];
+  // Where the payload ends too early, zeros are read, and its length is found to be wrong.
+  const missingOf = (_: number, lowBits: number) => bitsFrom(payload, 0, lowBits + width, width);
+  const { lowBits, lowBytes, highBits, byteLength } = partitionOf(offsetCount, largest, countOf, missingOf);
+  if (byteLength !== payload.length) return false;
+  if (!paddingIsZero(payload, 0, lowBits) || !paddingIsZero(payload, lowBytes, highBits)) return false;
+  let low = 0;
+  let high = 0;
   let largestSeen = 0;
-  for (let group = 0; group + 1 < starts.length; group++) {
-    const count = starts[group + 1] - starts[group];
-    const { width, highBits } = share(count, largest);
-    const highEnd = highFrom + highBits;
-    let bit = highFrom - 1;
-    let before = -1;
-    for (let i = 0; i < count; i++) {
-      bit = nextSetBit(bytes, highAt, bit + 1, highEnd);
-      if (bit === highEnd) return false;
-      const high = width === 0 ? bit - highFrom : bit - highFrom - i;
-      const rlsn = high * 2 ** width + bitsFrom(bytes, rlsnsAt, lowFrom + i * width, width);
-      if (rlsn <= before || rlsn > largest) return false;
-      before = rlsn;
-      rlsns[starts[group] + i] = rlsn;
+  for (let ordinal = 0; ordinal < offsetCount; ordinal++) {
+    const start = starts[ordinal];
+    const count = countOf(ordinal);
+    const first = bitsFrom(payload, 0, low, width);
+    const missing = count > 1 ? bitsFrom(payload, 0, low + width, width) : 0;
+    const last = first + missing + count - 1;
+    if (last > largest) return false;
+    largestSeen = Math.max(largestSeen, last);
+    low += count > 1 ? 2 * width : width;
+    const inner = innerOf(count, missing);
+    if (inner) {
+      if (!decodeInner(payload, inner, low, lowBytes, high, rlsns, start, first)) return false;
+      low += inner.count * inner.width;
+      high += inner.highBits;
+    } else {
+      for (let i = 1; i < count - 1; i++) rlsns[start + i] = first + i;
     }
-    if (nextSetBit(bytes, highAt, bit + 1, highEnd) !== highEnd) return false;
-    largestSeen = Math.max(largestSeen, before);
-    lowFrom += count * width;
-    highFrom = highEnd;
+    rlsns[start] = first;
+    rlsns[start + count - 1] = last;
   }
   return largestSeen === largest;
+}
+
+/** The versions between an offset's first and last, from bit `low` of the low bits and bit `high` of the high ones. */
+function decodeInner(
+  payload: Uint8Array,
+  { count, universe, width, highBits }: Inner,
+  low: number,
+  highAt: number,
+  high: number,
+  rlsns: Uint32Array,
+  start: number,
+  first: number,
+): boolean {
+  const end = high + highBits;
+  let bit = high - 1;
+  let before = -1;
+  for (let i = 0; i < count; i++) {
+    bit = nextSetBit(payload, highAt, bit + 1, end);
+    if (bit === end) return false;
+    const upper = width === 0 ? bit - high : bit - high - i;
+    const value = upper * 2 ** width + bitsFrom(payload, 0, low + i * width, width);
+    if (value <= before || value >= universe) return false;
+    before = value;
+    rlsns[start + 1 + i] = first + 1 + value;
+  }
+  return nextSetBit(payload, highAt, bit + 1, end) === end;
 }
 
 function decodeRlsns(bytes: Uint8Array, block: Block, starts: Uint32Array): Uint32Array | undefined {
