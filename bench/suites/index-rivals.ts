@@ -6,16 +6,16 @@
 import type { VolumeId } from "../../src/core/ids.js";
 import type { VolumeVersions } from "../../src/format/segment-index.js";
 import type { Probe } from "../../src/probe/probe.js";
-import type { BuildOptions, Design, DesignIndex } from "../designs/design.js";
+import type { Design, DesignIndex } from "../designs/design.js";
 import type { DesignMemory, WasmDesign } from "../designs/wasm-designs.js";
-import type { Contender } from "../measure.js";
+import { type Contender, median, type Row, spread } from "../measure.js";
 import { BATCH, type Batch, type Scattered } from "./index-queries.js";
 
 /** The volumes of each segment, ascending by id. */
 export type Contents = readonly (readonly VolumeVersions[])[];
 
 /** Asks one batch. */
-type Ask = () => void;
+export type Ask = () => void;
 
 export interface Rival {
   readonly implementation: string;
@@ -66,27 +66,22 @@ function handlesOf(contents: Contents, volumeOf: (segment: number, vid: VolumeId
   return contents.map((volumes, segment) => volumes.map(({ vid }) => volumeOf(segment, vid)));
 }
 
-/** A design in WebAssembly: an opened index may serve several ways to ask it. */
+/** A design in WebAssembly with segments open, which may serve several ways to ask it. */
 export class WasmSegments {
   readonly residentBytes: readonly number[];
   readonly handles: readonly (readonly number[])[];
 
-  constructor(
-    design: WasmDesign,
-    contents: Contents,
-    bytesOf: (segment: number) => Uint8Array,
-    form: "inline" | "separate",
-  ) {
-    const indexes = contents.map((_, segment) => design.open(bytesOf(segment), form));
+  constructor(design: WasmDesign, contents: Contents, bytesOf: (segment: number) => Uint8Array) {
+    const indexes = contents.map((_, segment) => design.open(bytesOf(segment), FORM));
     this.residentBytes = indexes.map(({ residentBytes }) => residentBytes);
     this.handles = handlesOf(contents, (segment, vid) => indexes[segment].volume(vid));
   }
 }
 
-export function wasmRival(implementation: string, design: WasmDesign, { residentBytes, handles }: WasmSegments): Rival {
+export function wasmRival(design: WasmDesign, { residentBytes, handles }: WasmSegments): Rival {
   const locals = new Int32Array(BATCH);
   return {
-    implementation,
+    implementation: `${design.letter} wasm${design.way && `, ${design.way}`}`,
     locals,
     residentBytes: (segment) => residentBytes[segment],
     batched({ segment, volume, offsets, rlsns }) {
@@ -185,7 +180,30 @@ export function scriptRival(implementation: string, indexes: readonly DesignInde
   };
 }
 
-/** Where rivals keep their rLSNs: u16 holds those of every workload. A design without it keeps the next wider. */
-export function optionsFor(design: Design, form: BuildOptions["form"]): BuildOptions {
-  return { form, rlsns: design.rlsnWidths.includes("u16") ? "u16" : design.rlsnWidths[0] };
+/** The rivals' indexes are of the form that is made for speed, with aligned sections. */
+const FORM = "separate";
+
+/** Indexes of a rival of g. u16 holds the rLSNs of every workload; a design without it keeps the next wider. */
+export function buildRivals(design: Design, contents: Contents): DesignIndex[] {
+  const rlsns = design.rlsnWidths.includes("u16") ? "u16" : design.rlsnWidths[0];
+  return contents.map((volumes) => design.build(volumes, { form: FORM, rlsns }));
+}
+
+/** Rows of what was measured: times, how far to trust them, and as multiples of an empty call. */
+export function reportTimes(
+  suite: string,
+  workload: string,
+  emptyCall: Contender,
+  samples: ReadonlyMap<string, readonly number[]>,
+  report: (row: Row) => void,
+): void {
+  const unit = median(samples.get(emptyCall.implementation)!);
+  for (const [implementation, times] of samples) {
+    const row = (metric: string, value: number, unit: string) =>
+      report({ suite, workload, implementation, metric, value, unit });
+    row("time", median(times), "ns");
+    if (implementation === emptyCall.implementation) continue;
+    row("spread", spread(times), "of the median");
+    row("empty calls", median(times) / unit, "x");
+  }
 }

@@ -10,26 +10,18 @@ import { JsProbe } from "../../src/probe/js-probe.js";
 import { WasmProbe } from "../../src/probe/wasm-probe.js";
 import { designs } from "../designs/all.js";
 import { DesignMemory, wasmDesigns } from "../designs/wasm-designs.js";
-import {
-  type Contender,
-  checkAgreement,
-  type Effort,
-  interleave,
-  median,
-  type Row,
-  type Suite,
-  spread,
-} from "../measure.js";
+import { type Contender, checkAgreement, type Effort, interleave, median, type Row, type Suite } from "../measure.js";
 import { headOf, type Workload, workloads } from "../workloads.js";
 import { BATCH, drawBatches, scatter } from "./index-queries.js";
 import {
   askAll,
+  buildRivals,
   type Contents,
   checksum,
   emptyCallOf,
-  optionsFor,
   probeRival,
   type Rival,
+  reportTimes,
   WasmSegments,
   wasmRival,
 } from "./index-rivals.js";
@@ -41,8 +33,6 @@ const WORKLOADS = ["dense, one commit", "dense, T=1024", "sparse, one commit", "
  */
 const DISTINCT = 64;
 const MEMORY_BYTES = 512 << 20;
-/** The rivals' indexes are of the form that is made for speed, with aligned sections. */
-const FORM = "separate";
 
 /** A workload's segments, encoded by every design. */
 class Encoded {
@@ -53,8 +43,12 @@ class Encoded {
   constructor(workload: Workload, count: number) {
     this.#volumes = Array.from({ length: Math.min(count, DISTINCT) }, (_, segment) => workload.volumes(segment));
     for (const design of designs) {
-      const build = (volumes: VolumeVersions[]) => design.build(volumes, optionsFor(design, FORM)).bytes;
-      if (RIVALS.includes(design.letter)) this.#bytes.set(design.letter, this.#volumes.map(build));
+      if (!RIVALS.includes(design.letter)) continue;
+      const indexes = buildRivals(design, this.#volumes);
+      this.#bytes.set(
+        design.letter,
+        indexes.map(({ bytes }) => bytes),
+      );
     }
     this.#bytes.set("g", this.#volumes.map(headOf));
   }
@@ -83,18 +77,19 @@ function openField(memory: DesignMemory, core: Core, encoded: Encoded, count: nu
   const contents = encoded.contents(count);
   const opened = new Map<string, WasmSegments>();
   const rivals = wasmDesigns(memory).map((wasm) => {
-    const { letter, way } = wasm;
+    const { letter } = wasm;
     const segments =
-      opened.get(letter) ?? new WasmSegments(wasm, contents, (segment) => encoded.bytes(letter, segment), FORM);
+      opened.get(letter) ?? new WasmSegments(wasm, contents, (segment) => encoded.bytes(letter, segment));
     opened.set(letter, segments);
-    return wasmRival(`${letter} wasm${way && `, ${way}`}`, wasm, segments);
+    return wasmRival(wasm, segments);
   });
   const heads = contents.map((_, segment) => encoded.bytes("g", segment));
   const shipped = probeRival("g wasm", new WasmProbe(core), contents, heads);
   const twin = probeRival("g js", new JsProbe(), contents, heads);
   return {
-    // The core's own batches ask one volume each; scattered ones are the laboratory's, over the same probe.
-    batched: [...rivals.filter(({ implementation }) => implementation !== "g wasm"), shipped.rival, twin.rival],
+    // The core's own batches ask one volume each; scattered ones are the laboratory's, over the same probe. Touching
+    // ahead makes sense for those alone.
+    batched: [...rivals.filter(({ implementation }) => !/^g|ahead$/.test(implementation)), shipped.rival, twin.rival],
     scattered: [...rivals, twin.rival],
     close() {
       shipped.close();
@@ -133,14 +128,12 @@ function measure(
   const row = (implementation: string, metric: string, value: number, unit: string) =>
     report({ suite: "segments", workload: name, implementation, metric, value, unit });
   const time = (implementation: string) => median(samples.get(implementation)!);
-  row(emptyCall.implementation, "time", time(emptyCall.implementation), "ns");
+  const fastestOfG = Math.min(...[...samples.keys()].filter((known) => known.startsWith("g wasm")).map(time));
+  reportTimes("segments", name, emptyCall, samples, report);
   for (const { rival } of asked) {
     const { implementation } = rival;
-    row(implementation, "time", time(implementation), "ns");
-    row(implementation, "spread", spread(samples.get(implementation)!), "of the median");
-    row(implementation, "empty calls", time(implementation) / time(emptyCall.implementation), "x");
     row(implementation, "resident", totalResident(rival, count), "bytes");
-    row(implementation, "of g wasm", time(implementation) / time("g wasm"), "x");
+    row(implementation, "of g in WASM", time(implementation) / fastestOfG, "x");
   }
 }
 
