@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import type { Row, Suite } from "./measure.js";
 import { cold } from "./suites/cold.js";
 import { importSuite, runTask } from "./suites/import.js";
+import { open } from "./suites/open.js";
 import { peers } from "./suites/peers.js";
 import { probe } from "./suites/probe.js";
 import { readPage } from "./suites/read-page.js";
@@ -18,7 +19,7 @@ import { sizes } from "./suites/sizes.js";
 /** A suite may print its rows in a form of its own. */
 type Printing = Suite & { print?(rows: readonly Row[]): void };
 
-const suites: readonly Printing[] = [probe, segments, resolve, readPage, importSuite, cold, peers, sizes];
+const suites: readonly Printing[] = [probe, open, segments, resolve, readPage, importSuite, cold, peers, sizes];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
 
