@@ -1,11 +1,13 @@
 /**
  * `npm run bench -- <suite> [--quick] [--json FILE]`: measures, prints a table, and keeps the rows as JSON.
- * Rows are `{ suite, workload, implementation, metric, value, unit }`.
+ * Rows are `{ suite, workload, implementation, metric, value, unit }`. `report` makes a page from them.
  */
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { Row, Suite } from "./measure.js";
+import { report } from "./report/command.js";
+import { writeConditions } from "./report/conditions.js";
 import { cold } from "./suites/cold.js";
 import { importSuite, runTask } from "./suites/import.js";
 import { open } from "./suites/open.js";
@@ -22,11 +24,16 @@ type Printing = Suite & { print?(rows: readonly Row[]): void };
 const suites: readonly Printing[] = [probe, open, segments, resolve, readPage, importSuite, cold, peers, sizes];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
+       npm run bench -- report [--quick] [--from FOLDER] [--out FILE]
 
 ${suites.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join("\n")}
 
-  --quick      few rounds and small data: shows that it runs, not how fast
-  --json FILE  also writes the rows there
+  report      one HTML page, with tables and pictures, of every suite
+
+  --quick        few rounds and small data: shows that it runs, not how fast
+  --json FILE    also writes the rows there, and beside them when and on what they were measured (FILE.run.json)
+  --from FOLDER  the report takes the JSON that is there, instead of running every suite
+  --out FILE     where the report goes: build/bench/report.html unless said otherwise
 `;
 
 function wrongUsage(message: string): never {
@@ -38,7 +45,13 @@ function parse() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { quick: { type: "boolean" }, json: { type: "string" }, help: { type: "boolean" } },
+      options: {
+        quick: { type: "boolean" },
+        json: { type: "string" },
+        from: { type: "string" },
+        out: { type: "string" },
+        help: { type: "boolean" },
+      },
     });
   } catch (error) {
     return wrongUsage((error as Error).message);
@@ -65,6 +78,10 @@ async function main(): Promise<void> {
   const { values, positionals } = parse();
   if (values.help) return console.log(usage);
   if (positionals.length !== 1) wrongUsage("name one suite");
+  if (positionals[0] === "report") {
+    const { quick = false, from, out } = values;
+    return report({ suites: suites.map(({ name }) => name), quick, from, out });
+  }
   const suite = suites.find(({ name }) => name === positionals[0]);
   if (!suite) return wrongUsage(`no suite "${positionals[0]}"`);
   const quick = values.quick === true;
@@ -74,7 +91,9 @@ async function main(): Promise<void> {
   );
   await suite.run({ quick, rounds: quick ? 3 : 15 }, (row) => rows.push(row));
   (suite.print ?? print)(rows);
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
+  if (values.json === undefined) return;
+  writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
+  writeConditions(values.json, quick);
 }
 
 // A suite may run parts of itself in processes of their own.
