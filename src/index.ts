@@ -28,6 +28,7 @@ export {
 } from "./segment/segment.js";
 export { SegmentBuilder, type SegmentBuilderOptions } from "./segment/segment-builder.js";
 export { type OpenOptions, PageStore, type StoreStats } from "./store/page-store.js";
+export { SharedVolume } from "./store/shared-volume.js";
 export { Snapshot } from "./store/snapshot.js";
 export type {
   AttemptOutcome,
@@ -42,3 +43,4 @@ export type {
   VolumeInfo,
 } from "./store/types.js";
 export { Volume } from "./store/volume.js";
+export type { SharedPlace, VolumeHandle } from "./store/volume-handle.js";

@@ -23,6 +23,11 @@ const DEFAULT_MEMORY_BYTES = 256 << 20;
 export interface OpenOptions extends CallOptions {
   /** Bytes of memory for indexes and pages, reserved now and never exceeded: 1 MiB to 4 GiB, by default 256 MiB. */
   readonly memory?: number;
+  /**
+   * Lets other threads read what this one has in memory: see `Volume.share`. Where memory cannot be shared (a page that is not
+   * cross-origin isolated) they get copies.
+   */
+  readonly shared?: boolean;
   /** Storage that the caller opened, and closes: then the URL is only a name. */
   readonly objects?: ObjectStore;
 }
@@ -61,7 +66,8 @@ export class PageStore implements AsyncDisposable {
   /** `open` on a given platform. */
   static async openOn(platform: Platform, url: string, options: OpenOptions): Promise<PageStore> {
     if (typeof url !== "string") throw new InvalidArgument("a store's URL is a text, like memory: or file:./pages");
-    const core = Core.create({ memoryBytes: options.memory ?? DEFAULT_MEMORY_BYTES });
+    const isShared = options.shared === true;
+    const core = Core.create({ memoryBytes: options.memory ?? DEFAULT_MEMORY_BYTES, shared: isShared });
     const objects = options.objects ?? (await platform.openObjects(url));
     const ownsObjects = options.objects === undefined;
     try {
@@ -72,6 +78,7 @@ export class PageStore implements AsyncDisposable {
         probe: new WasmProbe(core),
         frames: new PageFrames(core, objects),
         sha256: platform.sha256,
+        isShared,
       });
       return new PageStore(context, catalog, ownsObjects);
     } catch (error) {

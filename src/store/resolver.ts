@@ -216,6 +216,7 @@ export class Resolver implements Evictable {
     const { arena, words } = this.#context.core;
     const table = this.#table;
     if (this.#cell !== 0) Atomics.store(words, this.#cell >>> 2, 0);
+    this.#cell = 0;
     this.#leaveTable();
     if (table !== 0) arena.free(table);
     for (const span of this.#spans) span.close();

@@ -14,18 +14,21 @@ export class StoreContext {
   readonly probe: WasmProbe;
   readonly frames: PageFrames;
   readonly sha256: Sha256;
+  /** Whether other threads were to read it, in shared memory or, where there is none, by copies. */
+  readonly isShared: boolean;
   readonly views: PageViews;
   readonly slabs = new PageSlabs();
   isClosed = false;
   #writable: Promise<void> | undefined;
 
-  constructor(parts: Pick<StoreContext, "objects" | "core" | "probe" | "frames" | "sha256">) {
+  constructor(parts: Pick<StoreContext, "objects" | "core" | "probe" | "frames" | "sha256" | "isShared">) {
     this.objects = parts.objects;
     this.core = parts.core;
     this.views = new PageViews(parts.core.memory);
     this.probe = parts.probe;
     this.frames = parts.frames;
     this.sha256 = parts.sha256;
+    this.isShared = parts.isShared;
   }
 
   /** @throws Closed */

@@ -12,7 +12,9 @@ import { Resolver } from "./resolver.js";
 import { Snapshot } from "./snapshot.js";
 import type { StoreContext } from "./store-context.js";
 import type { AttemptOutcome, CallOptions, Commit, CommitInfo, CommitOptions } from "./types.js";
+import type { VolumeHandle } from "./volume-handle.js";
 import { VolumeHistory } from "./volume-history.js";
+import { VolumeSharing } from "./volume-sharing.js";
 import { VolumeWriter } from "./volume-writer.js";
 
 /** A manifest is published when so many records are in none: opening reads at most about that many. */
@@ -31,6 +33,8 @@ export class Volume {
   readonly #reader: PageReader;
   readonly #writer: VolumeWriter;
   readonly #history: VolumeHistory;
+  /** Once it was shared. */
+  #sharing: VolumeSharing | undefined;
   readonly #mutex = new Mutex();
   #hasCommitted = false;
   #manifestFailures = 0;
@@ -105,6 +109,7 @@ export class Volume {
   /** A snapshot of an LSN that was just committed. */
   async committed(lsn: number): Promise<Snapshot> {
     this.#hasCommitted = true;
+    this.#sharing?.publish();
     const { pageCount, timeMs } = await this.#history.infoOf(lsn);
     return new Snapshot(this, lsn, pageCount, timeMs);
   }
@@ -193,6 +198,7 @@ export class Volume {
   async #refresh(options?: CallOptions): Promise<void> {
     this.#store.checkOpen();
     await this.#log.refresh(options);
+    this.#sharing?.publish();
     if (this.#log.closed) throw new NotFound(`volume ${this.id} was dropped`);
   }
 
@@ -276,6 +282,21 @@ export class Volume {
     return await this.#reader.versionLsn(offset, lsn, options);
   }
 
+  /**
+   * A handle by which one other thread reads this volume, in the same memory: post it there with its port in the list of what
+   * is transferred, and call `SharedVolume.attach` with it. The store must have been opened with `shared`.
+   *
+   * @throws NoSpace
+   */
+  share(): VolumeHandle {
+    this.#store.checkOpen();
+    if (!this.#store.isShared) {
+      throw new InvalidArgument('volumes are shared by a store that was opened with "shared: true"');
+    }
+    this.#sharing ??= new VolumeSharing(this.#store, this.#log, this.#resolver, this.#reader, this.pageSize);
+    return this.#sharing.share();
+  }
+
   #closed(): Closed {
     return new Closed(`the store ${this.#store.objects.url} was closed; open it again`);
   }
@@ -299,6 +320,7 @@ export class Volume {
         });
       }
       this.#resolver.close();
+      this.#sharing?.close();
     });
   }
 }

@@ -2,7 +2,7 @@
  * Every call of the interface that others build on, as design and README show them, with the types that they must have.
  * Never run: it must compile.
  */
-import { Segment, SegmentBuilder, VolumeId } from "../../src/index.js";
+import { Segment, SegmentBuilder, SharedVolume, type VolumeHandle, VolumeId } from "../../src/index.js";
 import { MemoryStore, PageStore } from "../../src/node.js";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -116,4 +116,25 @@ export function volumeId(bytes: Uint8Array): void {
   is<VolumeId>()(VolumeId.random(), true);
   is<VolumeId>()(VolumeId.parse("01890a5d-ac96-774b-bcce-b302099a8057"), true);
   is<VolumeId>()(VolumeId.fromBytes(bytes), true);
+}
+
+export async function sharedVolume(): Promise<void> {
+  await using store = await PageStore.open("file:./pages", { shared: true });
+  const handle = (await store.volume("app")).share();
+  is<VolumeHandle>()(handle, true);
+  is<MessagePort>()(handle.port, true);
+
+  using volume = SharedVolume.attach(handle);
+  is<VolumeId>()(volume.id, true);
+  is<number>()(volume.pageSize, true);
+  is<number>()(volume.latestLsn, true);
+  const target = new Uint8Array(4096);
+  is<boolean>()(volume.readPageIntoSync(0, 1, target), true);
+  is<boolean>()(await volume.readPageInto(0, 1, target, { signal }), true);
+  await volume.borrowPages([0, 1], 1, (i, page) => {
+    is<number>()(i, true);
+    is<Uint8Array | undefined>()(page, true);
+  });
+  await volume.borrowPages(new Uint32Array([0, 1]), 1, () => {}, { signal });
+  volume.close();
 }
