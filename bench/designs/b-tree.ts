@@ -151,7 +151,7 @@ class BTree implements DesignIndex {
     const order = compareKey(view, prefix, 0, prefixBytes);
     if (order !== 0) {
       // Behind all keys of the leaf, with the id and offset of them all: the last one.
-      const above = order > 0 && prefixBytes > OFFSET_END && compareKey(view, prefix, 0, OFFSET_END) === 0;
+      const above = order > 0 && compareKey(view, prefix, 0, OFFSET_END) === 0;
       return above ? firstLocal + count - 1 : -1;
     }
     const tail = prefix + prefixBytes;

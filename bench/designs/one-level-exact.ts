@@ -126,15 +126,14 @@ class OneLevelExact implements DesignIndex {
         const controls = view.getUint32(this.#controls + first + quarter, true);
         free |= ~controls & 0x80808080;
         const differing = controls ^ tags;
-        // Sets the high bit of each zero byte, and perhaps of bytes above one: those the comparison of keys rules out.
+        // Sets the high bit of each zero byte, and perhaps of bytes above one: those are of taken slots with other keys.
         for (let same = (differing - 0x01010101) & ~differing & 0x80808080; same !== 0; same &= same - 1) {
           const i = first + quarter + ((31 - Math.clz32(same & -same)) >>> 3);
           const slot = this.#slots + this.#stride * i;
           if (
             view.getUint32(slot, true) === offset &&
             (view.getUint32(slot + RLSN_AT, true) & this.#rlsnMask) >>> 0 === rlsn &&
-            isLoadedId(view, slot + ID_AT) &&
-            view.getUint8(this.#controls + i) !== 0
+            isLoadedId(view, slot + ID_AT)
           ) {
             return view.getUint16(slot + LOCAL_AT, true);
           }

@@ -132,7 +132,7 @@ const contents: [name: string, volumes: VolumeVersions[]][] = [
     [
       volumeOf(
         randomVid(random),
-        range(60).map((x) => [x * 1000, range(1 + 5 * x).map((r) => r)]),
+        range(60).map((x) => [x * 1000, range(1 + 5 * x)]),
       ),
     ],
   ],
@@ -175,6 +175,21 @@ const contents: [name: string, volumes: VolumeVersions[]][] = [
       ),
     ]),
   ],
+  [
+    "ids in clusters",
+    sorted(range(120).map((i) => volumeOf(idOf(i % 3, ...range(12).map(() => i % 3), i), [[i, [i]]]))),
+  ],
+  [
+    "offsets in clusters",
+    [
+      volumeOf(
+        randomVid(random),
+        range(600)
+          .map((x) => [((x % 3) + 1) * 0x010203 * 256 + 90 * x, [x % 5]] as const)
+          .sort(([a], [b]) => a - b),
+      ),
+    ],
+  ],
   ["nine volumes of one page", shaped({ offsets: 1, universe: 50, rlsns: 4, versions: 1, uniform: true }, 9)],
   [
     "volumes of all shapes",
@@ -188,7 +203,7 @@ const contents: [name: string, volumes: VolumeVersions[]][] = [
   ],
   [
     "sparse in all offsets and rLSNs",
-    shaped({ offsets: 2000, universe: 2 ** 32 - 1, rlsns: 2 ** 32, versions: 3, uniform: false }),
+    shaped({ offsets: 2000, universe: 2 ** 32 - 1, rlsns: 2 ** 32, versions: 8, uniform: false }),
   ],
   [
     "lists of more than 65,536 bytes",
@@ -235,6 +250,8 @@ function ask(volumes: readonly VolumeVersions[]): Query[] {
       add(offset, versions.rlsns[version]);
       add(offset, Math.max(0, versions.rlsns[version] - 1));
       add(offset, Math.max(0, versions.rlsns[versions.starts[ordinal]] - 1));
+      // Another offset with most of the same bits.
+      add((offset ^ (1 << random.below(32))) >>> 0, versions.rlsns[version]);
     }
     firstLocal += versions.rlsns.length;
   }
