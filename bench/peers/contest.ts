@@ -3,13 +3,15 @@
  * then rounds in turns. Against one another's traces, and those of other programs:
  *
  * - Each begins without young garbage of the others'. (A full collection would also cost what comes next: it takes from
- *   V8 some of what it has learned about the code, and tripled the time of one contender.)
+ *   V8 some of what it has learned about the code, and tripled the time of one contender.) Threads that free memory have
+ *   a moment to come to an end.
  * - The questions are asked in parts, and one part by one after another only rounds later, so that none finds pages which
  *   another has just brought into the memory of a store that both use. Over the rounds all ask the same.
  * - Beside the time that passed, the processor time of the whole process is taken, its other threads' too: on a machine
  *   that has nothing else to do the two agree, for calls that do not wait. A ratio is the median of the rounds' ratios of
  *   processor times.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { median, type Row, spread } from "../measure.js";
@@ -20,6 +22,7 @@ import type { AnyWay } from "./peer.js";
 export const BATCH = 256;
 /** Rounds that warm up and are not kept. */
 const WARM_UP = 2;
+const PAUSE_MS = 5;
 /** Ways that may share one store's memory: no more come one after another. */
 const SHARING = 4;
 
@@ -86,6 +89,7 @@ async function takeTurns(seats: readonly Seat[], parts: readonly Queries[], roun
     for (const [i, { way }] of seats.entries()) {
       const part = parts[(round + i * stride) % parts.length];
       collectYoungGarbage();
+      await pause(PAUSE_MS);
       const processorAtStart = process.cpuUsage();
       const start = performance.now();
       await checksum(way, part);
