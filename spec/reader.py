@@ -204,7 +204,7 @@ class Block:
         elif counts == IMPLIED:
             self.starts, self.rlsns = self.read_merged(cursor, k, n, parameter + 1)
         else:
-            self.rlsns = self.read_partitioned(Cursor(cursor.take(payload_bytes)), parameter + 1)
+            self.rlsns = self.read_partitioned(Cursor(cursor.take(payload_bytes)), parameter)
         for start, end in zip(self.starts, self.starts[1:]):
             must(end - start == 1 or ascends(self.rlsns[start:end]), "the rLSNs of an offset do not ascend")
         if rlsns == ELIAS_FANO:
@@ -251,21 +251,42 @@ class Block:
         must(len(starts) == k, "an offset has no version")
         return starts + [n], [value % t for value in merged]
 
-    def read_partitioned(self, payload, t):
-        sizes = [end - start for start, end in zip(self.starts, self.starts[1:])]
-        must(max(sizes) <= t, "an offset has more versions than there are rLSNs")
-        widths = [low_width(n, t) for n in sizes]
-        shares = [n + (t - 1 >> w) if w else t for n, w in zip(sizes, widths)]
-        low = payload.bits(sum(n * w for n, w in zip(sizes, widths)))
-        high = set_bits(payload.bits(sum(shares)), sum(sizes))
+    def read_partitioned(self, payload, largest):
+        end_width = max(1, largest.bit_length())
+        low_at, high_bits, groups = 0, 0, []
+
+        def low(width):
+            nonlocal low_at
+            must(low_at + width <= 8 * len(payload.data), "the partitioned rLSNs end within an offset's low bits")
+            low_at += width
+            return bits_at(payload.data, low_at - width, width)
+
+        for start, end in zip(self.starts, self.starts[1:]):
+            n = end - start
+            first = low(end_width)
+            missing = low(end_width) if n > 1 else 0
+            must(first + missing + n - 1 <= largest, "an rLSN exceeds the largest")
+            inner = n - 2 if n > 2 and missing else 0
+            room = inner + missing
+            width = low_width(inner, room) if inner else 0
+            share = (inner + (room - 1 >> width) if width else room) if inner else 0
+            groups.append((n, first, missing, width, share, [low(width) for _ in range(inner)]))
+            high_bits += share
+        payload.bits(low_at)
+        high = set_bits(payload.bits(high_bits), sum(len(parts) for *_, parts in groups))
         must(payload.at == len(payload.data), "the partitioned rLSNs do not fill their payload")
-        rlsns, low_at, share_at = [], 0, 0
-        for start, n, width, share in zip(self.starts, sizes, widths, shares):
-            for i, position in enumerate(high[start : start + n]):
-                bit = position - share_at
-                must(0 <= bit < share, "an offset's share of the high bits has too few or too many set")
-                rlsns.append(bit - i << width | bits_at(low, low_at, width) if width else bit)
-                low_at += width
+        rlsns, share_at, taken = [], 0, 0
+        for n, first, missing, width, share, parts in groups:
+            values = range(n - 2)
+            if parts:
+                bits = [position - share_at for position in high[taken : taken + len(parts)]]
+                must(bits[0] >= 0 and bits[-1] < share, "an offset's share of the high bits has too few or too many set")
+                values = [bit - i << width | part for i, (bit, part) in enumerate(zip(bits, parts))] if width else bits
+                must(values[-1] < len(parts) + missing, "an rLSN is not below its offset's last")
+            rlsns += [first] + [first + 1 + value for value in values]
+            if n > 1:
+                rlsns.append(first + missing + n - 1)
+            taken += len(parts)
             share_at += share
         return rlsns
 

@@ -55,6 +55,8 @@ class BitString {
 const highBits = (values: readonly number[], width: number) =>
   values.map((value, i) => Math.floor(value / 2 ** width) + i);
 
+const bitWidth = (value: number) => Math.max(1, 32 - Math.clz32(value));
+
 function eliasFano(values: readonly number[], last: number): number[] {
   const width = lowWidth(values.length, last + 1);
   const low = new BitString();
@@ -64,14 +66,23 @@ function eliasFano(values: readonly number[], last: number): number[] {
   return [...low.bytes, ...high.bytes];
 }
 
-function partitioned(groups: readonly (readonly number[])[], t: number): number[] {
+function partitioned(groups: readonly (readonly number[])[], largest: number): number[] {
   const low = new BitString();
   const high = new BitString();
+  const endWidth = bitWidth(largest);
   for (const rlsns of groups) {
-    const width = lowWidth(rlsns.length, t);
-    for (const rlsn of rlsns) low.put(rlsn, width);
-    if (width === 0) high.putSet(rlsns, t);
-    else high.putSet(highBits(rlsns, width), rlsns.length + Math.floor((t - 1) / 2 ** width));
+    const n = rlsns.length;
+    const [first, last] = [rlsns[0], rlsns[n - 1]];
+    const missing = last - first - (n - 1);
+    low.put(first, endWidth);
+    if (n > 1) low.put(missing, endWidth);
+    if (n <= 2 || missing === 0) continue;
+    const values = rlsns.slice(1, -1).map((rlsn) => rlsn - first - 1);
+    const room = values.length + missing;
+    const width = lowWidth(values.length, room);
+    for (const value of values) low.put(value, width);
+    if (width === 0) high.putSet(values, room);
+    else high.putSet(highBits(values, width), values.length + Math.floor((room - 1) / 2 ** width));
   }
   return [...low.bytes, ...high.bytes];
 }
@@ -231,7 +242,7 @@ export class HostileHeads {
     if (rlsnKind === 0) {
       varint(largest);
     } else if (rlsnKind === 1) {
-      const needed = Math.max(1, 32 - Math.clz32(largest));
+      const needed = bitWidth(largest);
       const width = random.chance(0.8) ? needed : random.between(needed, 32);
       out.push(slips && random.chance(0.1) ? random.pick([0, width - 1, 33, 64, 255]) : width);
       const stream = new BitString();
@@ -247,7 +258,7 @@ export class HostileHeads {
         const merged = groups.flatMap((group, ordinal) => group.map((rlsn) => ordinal * t + rlsn));
         payload = eliasFano(merged, k * t - 1);
       } else {
-        payload = partitioned(groups, t);
+        payload = partitioned(groups, largest);
         varint(payload.length);
       }
     }

@@ -206,7 +206,7 @@ function readBlock(cursor: Cursor, mostVersions: number): [offset: number, rlsn:
     must(ends.every((end) => end > 0));
     rlsns = merged.map((value) => value % t);
   } else {
-    rlsns = readPartitioned(cursor.take(payloadBytes), ends, parameter + 1);
+    rlsns = readPartitioned(cursor.take(payloadBytes), ends, parameter);
   }
   if (rlsnKind === ELIAS_FANO) must(rlsns.reduce((a, b) => Math.max(a, b)) === parameter);
   const versions: [number, number][] = [];
@@ -237,29 +237,47 @@ function readByteDeltas(payload: Cursor, ends: readonly number[]): number[] {
   return rlsns;
 }
 
-function readPartitioned(payload: Cursor, ends: readonly number[], t: number): number[] {
-  const shares = ends.map((end, i) => {
+function readPartitioned(payload: Cursor, ends: readonly number[], largest: number): number[] {
+  const endWidth = Math.max(1, Math.ceil(Math.log2(largest + 1)));
+  const lowLimit = (payload.end - payload.at) * 8;
+  const low = new Bits(payload.bytes, payload.at, lowLimit);
+  let lowAt = 0;
+  const takeLow = (width: number) => {
+    must(lowAt + width <= lowLimit);
+    lowAt += width;
+    return low.value(lowAt - width, width);
+  };
+  const groups = ends.map((end, i) => {
     const n = end - (i === 0 ? 0 : ends[i - 1]);
-    must(n <= t);
-    const width = lowWidth(n, t);
-    return { n, width, highBits: width === 0 ? t : n + Math.floor((t - 1) / 2 ** width) };
+    const first = takeLow(endWidth);
+    const missing = n > 1 ? takeLow(endWidth) : 0;
+    const last = first + missing + n - 1;
+    must(last <= largest);
+    const inner = n > 2 && missing > 0 ? n - 2 : 0;
+    const room = inner + missing;
+    const width = lowWidth(Math.max(1, inner), room);
+    const parts = Array.from({ length: inner }, () => takeLow(width));
+    const highBits = inner === 0 ? 0 : width === 0 ? room : inner + Math.floor((room - 1) / 2 ** width);
+    return { n, first, last, width, parts, highBits };
   });
-  const low = payload.bits(shares.reduce((sum, { n, width }) => sum + n * width, 0));
-  const high = payload.bits(shares.reduce((sum, { highBits }) => sum + highBits, 0));
+  payload.bits(lowAt);
+  const high = payload.bits(groups.reduce((sum, { highBits }) => sum + highBits, 0));
   must(payload.at === payload.end);
   const rlsns: number[] = [];
-  let lowAt = 0;
   let highAt = 0;
-  for (const { n, width, highBits } of shares) {
-    let i = 0;
+  for (const { n, first, last, width, parts, highBits } of groups) {
+    const inner: number[] = [];
     for (let bit = 0; bit < highBits; bit++) {
       if (!high.has(highAt + bit)) continue;
-      must(i < n);
-      rlsns.push(width === 0 ? bit : (bit - i) * 2 ** width + low.value(lowAt, width));
-      lowAt += width;
-      i++;
+      must(inner.length < parts.length);
+      const value = width === 0 ? bit : (bit - inner.length) * 2 ** width + parts[inner.length];
+      inner.push(first + 1 + value);
     }
-    must(i === n);
+    must(inner.length === parts.length);
+    // Nothing missing: all between the first and the last.
+    if (highBits === 0) for (let rlsn = first + 1; n > 2 && rlsn < last; rlsn++) inner.push(rlsn);
+    rlsns.push(first, ...inner);
+    if (n > 1) rlsns.push(last);
     highAt += highBits;
   }
   return rlsns;

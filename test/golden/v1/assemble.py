@@ -2,7 +2,8 @@
 spec/reader.py). Every index is written out by hand; the `long-` ones come from the few lines of encoder below. Valid segments
 land beside this file, hostile ones, each with one violation and right checksums, in refused/.
 
-Run once, on 2026-11-25: a file that is there is never written again.
+Files were written on 2026-11-25, before version 1 was released. One that is there is never written again: running this says
+whether it still is what is assembled here.
 """
 
 import json
@@ -17,6 +18,7 @@ from reader import xxh64  # noqa: E402
 
 A = "00112233445566778899aabbccddeeff"
 B = "ffeeddccbbaa99887766554433221100"
+Z = "00" * 16
 ID = bytes.fromhex("0123456789abcdef" * 2)
 MAGIC = bytes.fromhex("89505345470d0a1a")
 LAST = 2**32 - 1  # the highest rLSN; the highest offset is one less
@@ -55,11 +57,18 @@ def record(p, page_size, seed=None):
 
 
 def write(name, segment, facts):
-    with open(os.path.join(here, name + ".seg"), "xb") as file:
-        file.write(segment)
-    with open(os.path.join(here, name + ".json"), "x") as file:
-        json.dump(facts, file)
-        file.write("\n")
+    put(name + ".seg", segment)
+    put(name + ".json", (json.dumps(facts) + "\n").encode())
+
+
+def put(name, content):
+    path = os.path.join(here, name)
+    try:
+        with open(path, "xb") as file:
+            file.write(content)
+    except FileExistsError:
+        with open(path, "rb") as file:
+            assert file.read() == content, f"{name} is not what is assembled here"
 
 
 def golden(name, index, volumes, encodings, page_size=512, stride=1):
@@ -253,58 +262,91 @@ golden(
     "partitioned",
     A + """
     39             # bitmap, cumulative, Elias-Fano
-    03 14 07       # 3 offsets from 20, span 7
-    0e 0f 05       # 14 versions; the largest rLSN 15, T = 16; 5 bytes
-    83             # bits 0, 1, 7
-    04 09          # 1 - 1 = 0, 11 - 2 = 9; last = 14 - 3 = 11: 2 * 2^2 <= 12, so l = 2: low 0, 1; high 2 + 2 bits: 0 + 0, 2 + 1
-    3b 00          # low: of 1 version w = 4 and 11; of 10 w = 0; of 3 w = 2 and 3, 0, 0
-    6f 87 53       # high: 1 + 0 bits, bit 0; then 16 bits from 1: 0 1 2 4 5 7 8 9 14 15;
-                   # then 3 + 3 bits from 17: 3 >> 2 is 0 + 0, 8 >> 2 is 2 + 1, 12 >> 2 is 3 + 2
+    04 14 08       # 4 offsets from 20, span 8
+    10 0f 06       # 16 versions; the largest rLSN 15, B = 4; 6 bytes
+    83 01          # bits 0, 1, 7, 8
+    34 19          # 1 - 1 = 0, 11 - 2 = 9, 14 - 3 = 11; last = 16 - 4 = 12: 3 * 2^2 <= 13, so l = 2: low 0, 1, 3;
+                   # high 3 + 3 bits: 0 + 0, 2 + 1, 2 + 2
+    0b 36 c7 1a    # low: 11; then 0 and 6 missing, m = 8 of U = 14, so w = 0; then 3 and 7 missing, m = 1 of U = 8, so w = 3:
+                   # 8 - 3 - 1 = 4; then 5 and 3 missing; one bit of padding
+    db 61          # high: 14 bits: 0 1 3 4 6 7 8 13; then 1 + 0 bits: 0 + 0; one bit of padding
     """,
-    [(A, [(20, 11)] + [(21, r) for r in (0, 1, 2, 4, 5, 7, 8, 9, 14, 15)] + [(27, r) for r in (3, 8, 12)])],
+    [(A, [(20, 11)] + [(21, r) for r in (0, 1, 2, 4, 5, 7, 8, 9, 14, 15)] + [(27, r) for r in (3, 8, 12)] + [(28, 5), (28, 9)])],
     [["bitmap", "partitioned"]],
+)
+golden(
+    "partitioned-w8",
+    A + """
+    34             # run, uniform, Elias-Fano
+    01 00 05       # 1 offset, 5 versions
+    e8 07 07       # the largest rLSN 1000, B = 10; 7 bytes
+    64 00 de 21 f2 01 # low: 100 and 1000 - 100 - 4 = 896 missing in 10 bits each; m = 3 of U = 899: 3 * 2^8 <= 899, so w = 8:
+                   # 29 = 0 * 256 + 1d, 34 = 0 * 256 + 22, 799 = 3 * 256 + 1f; 44 bits
+    23             # high: 3 + 3 bits: 0 + 0, 0 + 1, 3 + 2
+    """,
+    [(A, [(0, r) for r in (100, 130, 135, 900, 1000)])],
+    [["run", "partitioned"]],
+)
+golden(
+    "partitioned-w3",
+    A + """
+    34             # run, uniform, Elias-Fano
+    02 05 05       # 2 offsets from 5, 5 versions each
+    1f 07          # the largest rLSN 31, B = 5; 7 bytes
+    60 03 00 1b 00 # low: twice 0 and 27 missing; m = 3 of U = 30, so w = 3: 0, 0, 0; 19 bits each
+    55 05          # high: twice 3 + 3 bits: 0 + 0, 1 + 1, 2 + 2: the values 0, 8, 16
+    """,
+    [(A, [(o, r) for o in (5, 6) for r in (0, 1, 9, 17, 31)])],
+    [["run", "partitioned"]],
 )
 golden(
     "partitioned-w31",
     A + """
     34             # run, uniform, Elias-Fano
-    01 00 02       # 1 offset, 2 versions
-    ff ff ff ff 0f 09 # T = 2^32; 9 bytes
-    00 00 00 80 ff ff ff 3f # 2 * 2^31 <= 2^32, so w = 31: 0, then 2^31 - 1 at bits 31 to 61
-    05             # 2 + 1 bits: 0 + 0, 1 + 1
+    01 00 03       # 1 offset, 3 versions
+    ff ff ff ff 0f 0d # the largest rLSN 2^32 - 1, B = 32; 13 bytes
+    00 00 00 00 fd ff ff ff # 0 and 2^32 - 3 missing
+    fd ff ff 7f    # m = 1 of U = 2^32 - 2, so w = 31: 2^32 - 3 = 1 * 2^31 + 7ffffffd; 95 bits
+    02             # 1 + 1 bits: 1 + 0
     """,
-    [(A, [(0, 0), (0, LAST)])],
+    [(A, [(0, 0), (0, LAST - 1), (0, LAST)])],
     [["run", "partitioned"]],
 )
 golden(
-    "partitioned-w32",
+    "partitioned-at-the-limits",
     A + """
     38             # run, cumulative, Elias-Fano
     02 fd ff ff ff 0f # offsets 2^32 - 3, 2^32 - 2
-    03 ff ff ff ff 0f 0d # 3 versions, T = 2^32, 13 bytes
-    00 01          # s - 1 = 0; n = 1, last = 1: l = 1; high 1 + 0 bits
-    00 00 00 80 05 00 00 80 ff ff ff 3f # w = 32: 2^31; w = 31: 5 from bit 32, 2^31 - 1 from bit 63
-    0b             # 1 + 0 bits: bit 0; then 2 + 1 bits from 1: 0 + 0, 1 + 1
+    03 ff ff ff ff 0f 0c # 3 versions, B = 32, 12 bytes
+    00 01          # 1 - 1 = 0; n = 1, last = 1: l = 1; high 1 + 0 bits
+    00 00 00 80    # 2^31
+    05 00 00 00 f9 ff ff ff # 5 and 2^32 - 1 - 5 - 1 missing; no high bits at all
     """,
     [(A, [(LAST - 2, 2**31), (LAST - 1, 5), (LAST - 1, LAST)])],
     [["run", "partitioned"]],
 )
 golden(
     "partitioned-full",
-    A + B + """
-    34 02 03 04 03 01 # 2 offsets, 4 versions each, T = 4: w = 0, no low bits
-    ff                # 4 bits each
-    38 03 00 03 00 01 # 3 offsets, 3 versions, T = 1: w = 0
+    Z + A + B + """
+    34 02 03 04 03 01 # 2 offsets, 4 versions each, the largest rLSN 3: B = 2
+    00                # twice 0 and nothing missing
+    34 02 00 03 09 02 # 2 offsets, 3 versions each, B = 4
+    02 07             # 2 and 7, nothing missing
+    38 03 00 03 00 01 # 3 offsets, 3 versions, the largest rLSN 0: B = 1
     03                # counts 0, 0; last = 0: l = 0; high bits 0, 1
-    07                # 1 bit each
+    00                # three times 0
     """,
-    [(A, [(o, r) for o in (3, 4) for r in range(4)]), (B, [(o, 0) for o in range(3)])],
-    [["run", "partitioned"], ["run", "partitioned"]],
+    [
+        (Z, [(o, r) for o in (3, 4) for r in range(4)]),
+        (A, [(0, 2), (0, 3), (0, 4), (1, 7), (1, 8), (1, 9)]),
+        (B, [(o, 0) for o in range(3)]),
+    ],
+    [["run", "partitioned"]] * 3,
 )
 
 # Volumes ---------------------------------------------------------------------------------------------------------------
 
-Z, ONE, LOW, HIGH, FF = "00" * 16, "01" + "00" * 15, "7f" + "ff" * 15, "80" + "00" * 15, "ff" * 16
+ONE, LOW, HIGH, FF = "01" + "00" * 15, "7f" + "ff" * 15, "80" + "00" * 15, "ff" * 16
 golden(
     "six-volumes",
     # Ids ascend as bytes: ONE's words are smaller than A's in either half when read little-endian.
@@ -387,14 +429,22 @@ def cumulative(counts):
     return elias_fano([s - (i + 1) for i, s in enumerate(ends)], sum(counts) - len(counts))
 
 
-def partitioned(groups, t):
+def partitioned(groups, largest):
     low, high = Bits(), Bits()
+    ends = max(1, largest.bit_length())
     for rlsns in groups:
         n = len(rlsns)
-        w = low_width(n, t)
-        for rlsn in rlsns:
-            low.put(rlsn % 2**w, w)
-        high.put(*(high_part(rlsns, w, n + (t - 1 >> w)) if w else (sum(1 << r for r in rlsns), t)))
+        missing = rlsns[-1] - rlsns[0] - (n - 1)
+        low.put(rlsns[0], ends)
+        if n > 1:
+            low.put(missing, ends)
+        if n > 2 and missing:
+            u = n - 2 + missing
+            w = low_width(n - 2, u)
+            values = [rlsn - rlsns[0] - 1 for rlsn in rlsns[1:-1]]
+            for value in values:
+                low.put(value % 2**w, w)
+            high.put(*(high_part(values, w, n - 2 + (u - 1 >> w)) if w else (sum(1 << value for value in values), u)))
     return low.bytes() + high.bytes()
 
 
@@ -416,14 +466,16 @@ golden(
     stride=7,
 )  # fmt: skip
 
-# 90 offsets of a bitmap, most with few versions, one with 150 of 200 (w = 0), one with 100 (2^1 * 100 = T: w = 1), one with 101.
+# 90 offsets of a bitmap, most with few versions, one with 150 of 200 (w = 0), one with every other (w = 0), one with 34 of 199
+# (w = 2), one with 60 in a row.
 offsets = sorted({i * i % 701 for i in range(2000)})[:90]
 groups = [[(i * 71 + j * 53) % 199 for j in range(1 + i % 3)] for i in range(90)]
 groups[13] = [r for r in range(200) if r % 4]
 groups[40] = list(range(1, 200, 2))
-groups[41] = [0] + groups[40]
+groups[41] = list(range(0, 199, 6)) + [198]
+groups[42] = list(range(100, 160))
 groups = [sorted(set(rlsns)) for rlsns in groups]
-n, payload, span = sum(map(len, groups)), partitioned(groups, 200), offsets[-1] - offsets[0]
+n, payload, span = sum(map(len, groups)), partitioned(groups, 199), offsets[-1] - offsets[0]
 golden(
     "long-partitioned",
     bytes.fromhex(A) + bytes([0x39]) + varint(90) + varint(offsets[0]) + varint(span) + varint(n) + varint(199)
@@ -608,29 +660,37 @@ refused("merged-high-bit-behind-counted", "bits behind the last are zero", m.for
 refused("merged-high-bits-over", "exactly n high bits are set", m.format("14 02 29 07"), 5)
 refused("merged-high-bits-under", "exactly n high bits are set", m.format("14 02 29 04"), 5)
 refused("merged-no-room", "K * T at least N: 0, 1, 1", A + "3c 01 05 03 01 0d")
-# Partitioned: 3 offsets, 1 + 10 + 3 versions, T = 16: low 3b 00, high 6f 87 53 (see `partitioned`)
-p = A + "38 03 05 0e {} 04 09 {}"
-refused("partitioned-largest-over", "rLSNs to 2^32 - 1",
-        A + "34 01 05 02 80 80 80 80 10 09 00 00 00 00 00 00 00 00 09", 2)  # fmt: skip
-refused("partitioned-largest-wraps", "rLSNs to 2^32 - 1", p.format("8f 80 80 80 10 05", "3b 00 6f 87 53"), 14)
-refused("partitioned-bytes-wrap", "the blocks end at index end", p.format("0f 85 80 80 80 10", "3b 00 6f 87 53"), 14)
-refused("partitioned-n-over-t", "n at most T: 0, 1, 1", A + "34 01 05 03 01 01 0d")
-refused("partitioned-share-over", "n bits of a share are set: 9 of 10, 4 of 3", p.format("0f 05", "3b 00 6d 87 57"), 14)
-refused("partitioned-share-under", "n bits of a share are set: 0 of 1, 11 of 10", p.format("0f 05", "3b 00 7e 87 53"), 14)
-refused("partitioned-high-bits-over", "n bits of a share are set", p.format("0f 05", "3b 00 6f 87 57"), 14)
-refused("partitioned-high-bits-under", "n bits of a share are set", p.format("0f 05", "3b 00 6f 87 43"), 14)
-refused("partitioned-low-bit-behind", "bits behind the last are zero", p.format("0f 05", "3b 04 6f 87 53"), 14)
-refused("partitioned-high-bit-behind", "bits behind the last are zero", p.format("0f 05", "3b 00 6f 87 d3"), 14)
-refused("partitioned-high-bit-behind-counted", "bits behind the last are zero", p.format("0f 05", "3b 00 6f 87 93"), 14)
-refused("partitioned-over", "the two parts fill the payload", p.format("0f 06", "3b 00 6f 87 53 00"), 14)
-refused("partitioned-under", "the two parts fill the payload", p.format("0f 04", "3b 00 6f 87"), 14)
-refused("partitioned-past-index", "the blocks end at index end", p.format("0f 05", "3b 00 6f 87"), 14)
-# One offset with 3 versions of T = 14 or 15: w = 2, 3 + 3 high bits; bits 0, 3 + 1, 3 + 2 are 31
-refused("partitioned-exceeds", "each rLSN is at most the largest: 1, 13, 14", A + "34 01 05 03 0d 02 25 31")
-refused("partitioned-largest-absent", "some version has the largest rLSN: 1, 12, 13", A + "34 01 05 03 0e 02 11 31")
-refused("partitioned-largest-absent-w0", "some version has the largest rLSN: 0, 1, 2 of T = 4", A + "34 01 05 03 03 01 07")
-refused("partitioned-equal", "the rLSNs of an offset strictly ascend: 1, 13, 13", A + "34 01 05 03 0d 02 15 31")
-refused("partitioned-descends", "the rLSNs of an offset strictly ascend: 1, 13, 12", A + "34 01 05 03 0d 02 05 31")
+# Partitioned: 4 offsets, 1 + 10 + 3 + 2 versions, B = 4: low 0b 36 c7 1a, high db 61 (see `partitioned`)
+p = A + "38 04 05 10 {} 34 19 {}"
+refused("partitioned-largest-over", "rLSNs to 2^32 - 1: 0 and 2^32, B = 33",
+        A + "34 01 05 02 80 80 80 80 10 09 00 00 00 00 fe ff ff ff 01", 2)  # fmt: skip
+refused("partitioned-largest-wraps", "rLSNs to 2^32 - 1", p.format("8f 80 80 80 10 06", "0b 36 c7 1a db 61"), 16)
+refused("partitioned-bytes-wrap", "the blocks end at index end", p.format("0f 86 80 80 80 10", "0b 36 c7 1a db 61"), 16)
+refused("partitioned-last-over", "the last rLSN is at most the largest: 5 + 15 + 1", p.format("0f 06", "0b 36 c7 7a db 61"), 16)
+refused("partitioned-last-wraps", "the last rLSN is at most the largest: 2^32 - 1 + 2^32 - 1 + 1",
+        A + "34 01 05 02 ff ff ff ff 0f 08 ff ff ff ff ff ff ff ff", 2)  # fmt: skip
+refused("partitioned-first-over", "the last rLSN is at most the largest: 15 alone, beside 12 and 13",
+        A + "38 02 05 03 0d 02 00 01 cf 00", 3)  # fmt: skip
+refused("partitioned-n-over-t", "the last rLSN is at most the largest: 0, 1, 2", A + "34 01 05 03 01 01 00")
+refused("partitioned-bits-of-a-share", "m bits of a share are set: 9 of 8, 0 of 1", p.format("0f 06", "0b 36 c7 1a df 21"), 16)
+refused("partitioned-low-cut", "the two strings fill the payload", p.format("0f 03", "0b 36 c7"), 16)
+refused("partitioned-over", "the two strings fill the payload", p.format("0f 07", "0b 36 c7 1a db 61 00"), 16)
+refused("partitioned-under", "the two strings fill the payload", p.format("0f 05", "0b 36 c7 1a db"), 16)
+refused("partitioned-past-index", "the blocks end at index end", p.format("0f 06", "0b 36 c7 1a db"), 16)
+# 2 offsets of 5 versions: low 60 03 00 1b 00, high 55 05 (see `partitioned-w3`)
+p = A + "34 02 05 05 1f 07 {}"
+refused("partitioned-share-over", "m bits of a share are set: 4 of 3, 2 of 3", p.format("60 03 00 1b 00 5d 01"), 10)
+refused("partitioned-share-under", "m bits of a share are set: 2 of 3, 4 of 3", p.format("60 03 00 1b 00 c5 05"), 10)
+refused("partitioned-high-bits-over", "m bits of a share are set", p.format("60 03 00 1b 00 57 05"), 10)
+refused("partitioned-high-bits-under", "m bits of a share are set", p.format("60 03 00 1b 00 45 05"), 10)
+refused("partitioned-low-bit-behind", "bits behind the last are zero", p.format("60 03 00 1b 40 55 05"), 10)
+refused("partitioned-high-bit-behind", "bits behind the last are zero", p.format("60 03 00 1b 00 55 15"), 10)
+refused("partitioned-high-bit-behind-counted", "bits behind the last are zero", p.format("60 03 00 1b 00 55 11"), 10)
+refused("partitioned-value-over", "each value is below U: 30", p.format("60 03 06 1b 00 65 05"), 10)
+refused("partitioned-equal", "the rLSNs of an offset strictly ascend: 0, 8, 8", p.format("60 03 00 1b 00 4d 05"), 10)
+refused("partitioned-descends", "the rLSNs of an offset strictly ascend: 0, 9, 8", p.format("60 23 00 1b 00 4d 05"), 10)
+refused("partitioned-largest-absent", "some offset's last is the largest: 1, 12, 13 of 14", A + "34 01 05 03 0e 03 a1 02 02")
+refused("partitioned-largest-absent-full", "some offset's last is the largest: 0, 1 of 3", A + "34 01 05 02 03 01 00", 2)
 
 # Page records, refused when they are read
 r = "the record's checksum: "
