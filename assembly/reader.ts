@@ -13,7 +13,7 @@
 import { NEEDS_LOAD, NOT_RESIDENT, resolveOne } from "./resolve";
 
 /** Queries in one batch of a reader. */
-const READER_BATCH: u32 = 1024;
+const READER_BATCH: u32 = 256;
 
 const RESULT_AT: u32 = 64;
 const OFFSETS_AT: u32 = 128;

@@ -35,6 +35,8 @@ function pick(random: Random, latest: number): { offset: number; lsn: number } {
   };
 }
 
+const sleep = (ms?: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
 async function read({ handles, reads, seed }: ReaderTask): Promise<ReaderResult> {
   const volumes = handles.map((handle) => SharedVolume.attach(handle));
   const random = new Random(seed + threadId);
@@ -66,7 +68,11 @@ async function read({ handles, reads, seed }: ReaderTask): Promise<ReaderResult>
     } else {
       const { lsn } = pick(random, latest);
       const offsets = Array.from({ length: random.between(1, 64) }, () => pick(random, latest).offset);
+      // Some take their time with what they borrowed, long enough for the owner to want all of its memory.
+      let lingerMs = random.chance(0.02) ? random.between(1, 30) : 0;
       await volume.borrowPages(offsets, lsn, (i, page) => {
+        if (lingerMs > 0) sleep(lingerMs);
+        lingerMs = 0;
         if (page && !(page.buffer instanceof SharedArrayBuffer)) asked++;
         check(page, number, offsets[i], lsn, "borrowed");
       });
@@ -86,7 +92,7 @@ async function getStuck([handle]: readonly VolumeHandle[]): Promise<void> {
   await volume.readPageInto(offset, 1, new Uint8Array(SHARED_PAGE_SIZE));
   await volume.borrowPages([offset], 1, () => {
     parentPort!.postMessage("stuck");
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    sleep();
   });
 }
 
