@@ -130,6 +130,9 @@ export class HostileHeads {
     view.setUint32(44, bodyOffset, true);
     head.set(index, HEADER_BYTES);
     if (random.chance(0.06)) this.#editHeader(head, view);
+    const paddingBytes = bodyOffset - HEADER_BYTES - index.length;
+    if (paddingBytes > 0 && random.chance(0.02))
+      head[bodyOffset - 1 - random.below(paddingBytes)] ^= 1 << random.below(8);
     this.#seal(head);
     const sealed = !random.chance(0.01);
     if (!sealed) head[random.below(bodyOffset)] ^= 1 << random.below(8);
@@ -243,7 +246,7 @@ export class HostileHeads {
       varint(largest);
     } else if (rlsnKind === 1) {
       const needed = bitWidth(largest);
-      const width = random.chance(0.8) ? needed : random.between(needed, 32);
+      const width = random.chance(0.8) ? needed : random.between(needed, slips ? 34 : 32);
       out.push(slips && random.chance(0.1) ? random.pick([0, width - 1, 33, 64, 255]) : width);
       const stream = new BitString();
       for (const rlsn of rlsns) stream.put(rlsn, width);
