@@ -3,7 +3,7 @@
  * each in a process of its own, so that no suite's garbage, or failure, is another's.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { page } from "./page.js";
 import { readFolder } from "./rows.js";
@@ -43,8 +43,13 @@ function runSuites(folder: string, suites: readonly string[], quick: boolean): M
   return absences;
 }
 
-/** @throws Error where the folder of JSON cannot be read, or the page not be written. */
+/** @throws Error where the JSON cannot be read, or the page not be written. */
 export function report({ suites, quick, from, out = DEFAULT_OUT }: ReportOptions): void {
+  if (from !== undefined && !existsSync(from)) {
+    console.error(`no folder "${from}": "npm run bench -- <suite> --json FILE" puts rows into one`);
+    process.exitCode = 2;
+    return;
+  }
   const folder = from ?? ROWS_FOLDER;
   const absences = from === undefined ? runSuites(folder, suites, quick) : undefined;
   const results = readFolder(folder, absences);

@@ -4,8 +4,13 @@ const rounded = new Intl.NumberFormat("en", { minimumSignificantDigits: 3, maxim
 const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
-/** Three significant digits, those that are 0 too; powers of ten where there would be many zeros. */
+/**
+ * Three significant digits, those that are 0 too; powers of ten where there would be many zeros. Rows are finite, but what
+ * is computed from them may be beyond all numbers.
+ */
 export function figure(value: number): string {
+  if (Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-5 || size >= 1e9)) {
     const [digits, exponent] = value.toExponential(2).split("e");
@@ -29,7 +34,8 @@ export function figureOf(value: number, unit: string): string {
 function scaled(value: number, step: number, units: readonly string[], say: (value: number) => string): string {
   let at = 0;
   let rest = value;
-  for (; at < units.length - 1 && Number(Math.abs(rest).toPrecision(3)) >= step; at++) rest /= step;
+  // What rounds to the next unit is of that unit.
+  for (; at < units.length - 1 && Math.abs(rest) >= 0.9995 * step; at++) rest /= step;
   return `${say(rest)} ${units[at]}`;
 }
 

@@ -4,7 +4,7 @@
  */
 import { tickText } from "./figures.js";
 import { html, type Markup } from "./markup.js";
-import { clipped, horizontalAxis, LINE_HEIGHT, px, segment, svg, text, widthOf } from "./picture.js";
+import { boldWidthOf, clipped, horizontalAxis, LINE_HEIGHT, px, segment, svg, text, widthOf } from "./picture.js";
 import { type Axis, logAxis } from "./scale.js";
 
 export interface Point {
@@ -84,7 +84,7 @@ function draw(chart: LineChart, kind: "wide" | "panel", xAxis: Axis, yAxis: Axis
   const shown = chart.series.filter(({ points }) => points.some(isDrawn));
   const names = shown.map(({ name }) => clipped(name, nameCharacters));
   const left = Math.max(...yAxis.ticks.map((tick) => widthOf(tickText(tick, yUnit))), 20) + 10;
-  const right = width - Math.max(30, ...names.map(widthOf)) - 22;
+  const right = width - Math.max(30, ...names.map(boldWidthOf)) - 22;
   const top = title === undefined ? 26 : 46;
   const bottom = height - 44;
   const x = (value: number) => left + xAxis.place(value) * (right - left);

@@ -7,7 +7,8 @@ import type { Results } from "./rows.js";
 import { sections } from "./sections/all.js";
 import { table, words } from "./table.js";
 
-const ABOUT = html`<p>Palimpsest is a page store that keeps every version of every page. It answers one question, <code>readPage(vid, offset, lsn)</code>: what did the page at this offset of this volume hold as of this commit? Pages lie in immutable files, and each file carries an index. This page is about that index: which design is the smallest, which is the fastest, and what becomes of it in a whole store. It was made by a program from measured figures: every number here, in sentences too, was computed from them.</p>`;
+/** What stands before everything else. */
+export const about: Markup = html`<p>Palimpsest is a page store that keeps every version of every page. It answers one question, <code>readPage(vid, offset, lsn)</code>: what did the page at this offset of this volume hold as of this commit? Pages lie in immutable files, and each file carries an index. This page is about that index: which design is the smallest, which is the fastest, and what becomes of it in a whole store. It was made by a program from measured figures: every number here, in sentences too, was computed from them.</p>`;
 
 const dated = (when: string) => (Number.isNaN(Date.parse(when)) ? when : `${when.slice(0, 16).replace("T", " ")} UTC`);
 
@@ -42,15 +43,15 @@ function conditionLines({ rows, conditions }: Results): Markup[] {
 function warning({ conditions }: Results): Markup | undefined {
   const quick = inOrder([...conditions].filter(([, said]) => said.quick).map(([suite]) => suite));
   if (quick.length === 0) return undefined;
-  return html`<p class="note"><strong>Quick run.</strong> ${listing(quick)} ran with few rounds and little data. Sizes are exact all the same, for the workloads that are shown; times show that everything runs, not how fast.</p>\n`;
+  return html`<p class="note"><strong>Quick run:</strong> ${listing(quick)} ran with few rounds and little data. Sizes are exact all the same, for the workloads that are shown; times show that everything runs, not how fast.</p>\n`;
 }
 
-export function machine(results: Results): Markup {
+function machine(results: Results): Markup {
   return html`<h2 id="measured">What was measured, and on what</h2>
 ${
   results.rows.isEmpty
     ? html`<p>There are no figures: no suite left any rows.</p>`
-    : table("Who measured what", ["suites", "when", "Node", "processor", "extent"], conditionLines(results))
+    : table("Who measured what", ["suites", "when", "Node", "processor", "extent"], conditionLines(results), "worded")
 }
 ${warning(results)}
 <p>Rivals take turns in one process, round by round, so that what slows the machine slows them all, and their answers are compared. A time is the median of the rounds; ± is the spread, half the distance between the quartiles as a part of the median: of two times that differ by less, neither is the faster. Figures are rounded to three significant digits, counts are exact; a table’s markup has the unrounded figure.</p>
@@ -111,8 +112,9 @@ ${table(
     ({ letter, name, about }) =>
       html`<tr><th scope="row"><span class="swatch ${colourOf(letter)}">${letter}</span></th>${words(name)}${words(about)}</tr>\n`,
   ),
+  "worded",
 )}`;
 
 export function opening(results: Results): Markup {
-  return html`${ABOUT}\n${machine(results)}\n${QUESTION}\n${GLOSSARY}\n${RIVALS}`;
+  return html`${machine(results)}\n${QUESTION}\n${GLOSSARY}\n${RIVALS}`;
 }

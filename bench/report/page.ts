@@ -1,7 +1,7 @@
 /** The whole page, one file that needs no other: no script, no font, no picture from elsewhere, and none is allowed. */
 import { listing, sentences } from "./figures.js";
 import { html, type Markup } from "./markup.js";
-import { opening } from "./opening.js";
+import { about, opening } from "./opening.js";
 import type { Results } from "./rows.js";
 import { sections } from "./sections/all.js";
 import { unknownSection } from "./sections/others.js";
@@ -73,6 +73,7 @@ export function page(results: Results): string {
 <body>
 <header><h1>Palimpsest: the index laboratory, measured</h1></header>
 <main>
+${about}
 ${contents(shown)}
 ${summary(shown)}
 ${opening(results)}

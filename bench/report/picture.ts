@@ -3,11 +3,13 @@ import { counted, sentences, tickText } from "./figures.js";
 import { html, type Markup, type Part } from "./markup.js";
 import type { Axis } from "./scale.js";
 
-/** Width of one character of a picture's text: an estimate, on the wide side. */
-const CHARACTER = 7.2;
+/** Width of one character of a picture's text, and of bold text: estimates, on the wide side. */
+const CHARACTER = 7.4;
+const BOLD_CHARACTER = 8.5;
 export const LINE_HEIGHT = 15;
 
 export const widthOf = (text: string): number => Math.ceil(text.length * CHARACTER);
+export const boldWidthOf = (text: string): number => Math.ceil(text.length * BOLD_CHARACTER);
 
 /** A coordinate. */
 export const px = (value: number): string => String(Math.round(value * 10) / 10);
@@ -44,16 +46,21 @@ export function horizontalAxis(
   [left, right]: readonly [number, number],
   [top, bottom]: readonly [number, number],
 ): Markup {
-  let free = Number.NEGATIVE_INFINITY;
   const ticks = axis.ticks.map((tick) => {
-    const x = left + axis.place(tick) * (right - left);
     const label = tickText(tick, unit);
-    const half = widthOf(label) / 2;
-    const isFree = x - half >= free;
-    if (isFree) free = x + half + 4;
-    return [segment(x, top, x, bottom, "grid"), isFree && text(x, bottom + 16, label, "soft", "middle")];
+    return { x: left + axis.place(tick) * (right - left), label, half: widthOf(label) / 2 + 3 };
   });
-  const parts = ticks.flat().filter((part) => part !== false);
+  const isFree = (every: number) => {
+    const shown = ticks.filter((_, i) => i % every === 0);
+    return shown.every(({ x, half }, i) => i === 0 || shown[i - 1].x + shown[i - 1].half <= x - half);
+  };
+  // Where not all have room, every second one has a label, or every third.
+  let every = 1;
+  while (!isFree(every)) every++;
+  const parts = ticks.map(
+    ({ x, label }, i) =>
+      html`${segment(x, top, x, bottom, "grid")}${i % every === 0 ? text(x, bottom + 16, label, "soft", "middle") : undefined}`,
+  );
   return html`${parts}${segment(left, bottom, right, bottom, "axis")}${text(right, bottom + 34, name, "soft", "end")}`;
 }
 

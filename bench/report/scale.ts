@@ -5,6 +5,9 @@ export interface Axis {
   place(value: number): number;
 }
 
+/** Figures beyond have no place on a linear axis: their differences would be beyond all numbers. */
+const MOST = 1e300;
+
 const within = (part: number) => Math.min(1, Math.max(0, part));
 
 /** Numbers of the form 1, 2 or 5 times a power of ten. */
@@ -16,9 +19,11 @@ function round(value: number): number {
 
 /** From 0, or from the least where that is negative. */
 export function linearAxis(values: readonly number[]): Axis {
-  const least = Math.min(0, ...values);
-  const greatest = Math.max(0, ...values);
-  const step = round(greatest / 6 - least / 6 || 1);
+  const bounded = values.map((value) => Math.min(MOST, Math.max(-MOST, value)));
+  const least = Math.min(0, ...bounded);
+  const greatest = Math.max(0, ...bounded);
+  const extent = greatest - least;
+  const step = round(extent > 1 / MOST ? extent / 6 : 1);
   const from = Math.floor(least / step) * step;
   const to = Math.max(from + step, Math.ceil(greatest / step) * step);
   const count = Math.round((to - from) / step);

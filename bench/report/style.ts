@@ -35,12 +35,13 @@ figure { margin: 1.2rem 0 1.6rem; }
 figcaption { margin-top: .5rem; color: var(--soft); font-size: .92rem; }
 figcaption strong { color: var(--ink); }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding: .3rem 0; caption-side: top; }
 .tabled { margin: 1rem 0 1.4rem; }
+.tabled figcaption { margin: 0 0 .3rem; }
 th, td { padding: .22rem .6rem; border-bottom: 1px solid var(--grid); text-align: right; vertical-align: top; }
 thead th { border-bottom: 1px solid var(--line); vertical-align: bottom; font-weight: 600; }
-th[scope=row], thead th:first-child, td.words { text-align: left; font-weight: 400; }
-td.words { min-width: 14rem; }
+th[scope=row], thead th:first-child, td.words, .worded th { text-align: left; }
+th[scope=row] { font-weight: 400; min-width: 8.5rem; }
+.worded th[scope=row] { min-width: 0; }
 td small { color: var(--soft); white-space: nowrap; }
 td.best { font-weight: 700; }
 td.none { color: var(--soft); }
@@ -78,7 +79,8 @@ footer { margin-top: 3rem; padding-bottom: 2rem; color: var(--soft); font-size: 
   svg.wide { min-width: 0; }
   figure, tr, .note { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
-  table { font-size: 7.5pt; }
+  table { font-size: 7pt; }
+  th[scope=row] { min-width: 0; }
   th, td { padding: .1rem .3rem; }
   nav { display: none; }
 }

@@ -7,14 +7,18 @@ import { figureOf, roundFigure } from "./figures.js";
 import { html, type Markup, type Part } from "./markup.js";
 import type { Field, Rows } from "./rows.js";
 
-/** A table in a box that scrolls by itself, so that the page does not. */
-export function table(caption: string, heads: readonly Part[], lines: readonly Markup[]): Markup {
-  return html`<div class="tabled box" role="region" tabindex="0" aria-label="${caption}"><table>
-<caption>${caption}</caption>
+/**
+ * A table in a box that scrolls by itself, so that the page does not; its caption stays where it can be read. Columns of
+ * words are on the left of their place, all others on the right.
+ */
+export function table(title: string, heads: readonly Part[], lines: readonly Markup[], kind = ""): Markup {
+  const caption = title.trim() === "" ? "without a name" : title;
+  return html`<figure class="tabled"><figcaption>${caption}</figcaption>
+<div class="box" role="region" tabindex="0" aria-label="${caption}"><table class="${kind}" aria-label="${caption}">
 <thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
 <tbody>
 ${lines}</tbody>
-</table></div>
+</table></div></figure>
 `;
 }
 
@@ -32,7 +36,7 @@ export function cell(row: Row | undefined, isBest = false, spread?: number): Mar
   const trust =
     spread === undefined
       ? undefined
-      : html` <small>± <data value="${spread}">${roundFigure(100 * spread)}</data> %</small>`;
+      : html` <small>± <data value="${spread}">${roundFigure(100 * spread)}</data> %</small>`;
   return isBest ? html`<td class="best">${text}${trust}</td>` : html`<td>${text}${trust}</td>`;
 }
 
@@ -69,4 +73,31 @@ export function matrix(rows: Rows, options: MatrixOptions): Markup | undefined {
     return line(options.name?.(name) ?? name, cells);
   });
   return table(caption, [corner, ...heads.map((head) => options.head?.(head) ?? head)], lines);
+}
+
+export interface MetricTables extends Pick<MatrixOptions, "down" | "across" | "name" | "apart"> {
+  /** What a metric's caption begins with; nothing where there is one subject alone. */
+  readonly title?: string;
+  /** How metrics are called in captions; one that is not here by its name and its unit. */
+  readonly captions?: Readonly<Record<string, string>>;
+  /** Of which metrics a line's least is in bold. */
+  readonly least?: readonly string[];
+}
+
+/** A table for each metric; the spread stands behind the times, since it is theirs. */
+export function metricTables(rows: Rows, { title, captions = {}, least = [], ...options }: MetricTables): Part {
+  const times = rows.where({ metric: "time" });
+  return rows.distinct("metric").flatMap((metric) => {
+    if (metric === "spread" && !times.isEmpty) return [];
+    const of = rows.where({ metric });
+    const { unit } = of.all[0];
+    const what = captions[metric] ?? (unit === "" ? metric : `${metric}, ${unit}`);
+    const bold = least.includes(metric) ? ". Bold: the least" : "";
+    return matrix(of, {
+      ...options,
+      caption: `${title === undefined ? "" : `${title}: `}${what}${bold}`,
+      best: bold ? "least" : undefined,
+      spreads: metric === "time" ? rows : undefined,
+    });
+  });
 }

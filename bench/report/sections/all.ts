@@ -1,5 +1,6 @@
 /** The sections of the page, in the order of its story. */
-import { coldSection, importSection, openSection, sharedSection } from "./others.js";
+import { openSection } from "./open.js";
+import { coldSection, importSection, sharedSection } from "./others.js";
 import { peersSection } from "./peers.js";
 import { probeSection } from "./probe.js";
 import { readPageSection } from "./read-page.js";

@@ -1,7 +1,7 @@
 /** Of each design the rLSN width that does best: sizes and capacities of all designs side by side. */
 import type { Row } from "../../measure.js";
 import { median } from "../../measure.js";
-import { counted, figure, listing, quantity, range } from "../figures.js";
+import { counted, figure, figureOf, listing, quantity, range } from "../figures.js";
 import { html, type Markup } from "../markup.js";
 import { colourOf, DESIGNS, designOf } from "../palette.js";
 import type { Rows } from "../rows.js";
@@ -41,7 +41,7 @@ export function standings(rows: Rows, metric: string, better: Better): Standing[
 }
 
 /** Equal as far as the page shows them. */
-const isSame = (a: number, b: number) => figure(a) === figure(b);
+const isSame = (a: Row, b: Row) => figureOf(a.value, a.unit) === figureOf(b.value, b.unit);
 
 /** Letters by how they do in one workload, the best first. */
 const ranking = ({ best }: Standing, better: Better) =>
@@ -52,8 +52,8 @@ export function winner(all: readonly Standing[], better: Better) {
   const wins = new Map<string, Standing[]>();
   for (const standing of all) {
     const ranked = ranking(standing, better);
-    for (const [letter, { value }] of ranked) {
-      if (isSame(value, ranked[0][1].value)) wins.set(letter, [...(wins.get(letter) ?? []), standing]);
+    for (const [letter, row] of ranked) {
+      if (isSame(row, ranked[0][1])) wins.set(letter, [...(wins.get(letter) ?? []), standing]);
     }
   }
   const [first] = [...wins].sort(([, a], [, b]) => b.length - a.length);
@@ -124,10 +124,10 @@ export function bestTable(all: readonly Standing[], better: Better, caption: str
   const letters = DESIGNS.map(({ letter }) => letter).filter((letter) => all.some(({ best }) => best.has(letter)));
   const hasBound = all.some(({ bound }) => bound !== undefined);
   const lines = all.map((standing) => {
-    const top = ranking(standing, better)[0]?.[1].value;
+    const top = ranking(standing, better)[0]?.[1];
     const cells = letters.map((letter) => {
       const row = standing.best.get(letter);
-      return cell(row, row !== undefined && isSame(row.value, top));
+      return cell(row, row !== undefined && isSame(row, top));
     });
     return line(standing.workload, hasBound ? [...cells, cell(standing.bound)] : cells);
   });

@@ -4,7 +4,7 @@
  */
 import type { Row } from "../../measure.js";
 import { barChart } from "../bar-chart.js";
-import { figure, isTime, quantity } from "../figures.js";
+import { figureOf, isTime, quantity } from "../figures.js";
 import { type LineChart, lineCharts, type Series } from "../line-chart.js";
 import { html, type Markup } from "../markup.js";
 import { designOf, OTHER, OURS } from "../palette.js";
@@ -43,6 +43,18 @@ function countedRow(row: Row, noun: RegExp): CountedRow {
   return { row, count: undefined, workload: row.workload, implementation: row.implementation };
 }
 
+/** The names without the parts, between commas, that all have: with several, these tell nothing apart. */
+function shortened(names: readonly string[]): Map<string, string> {
+  const parts = names.map((name) => name.split(", "));
+  const isShared = (part: string) => parts.every((those) => those.includes(part));
+  return new Map(
+    names.map((name, i) => {
+      const own = parts[i].filter((part) => !isShared(part)).join(", ");
+      return [name, names.length > 1 && own !== "" ? own : name];
+    }),
+  );
+}
+
 /** Known designs have their colour; of the rest, the first named is ours. */
 function colour(implementation: string, first: string): string {
   const isAsked = designOf(implementation) !== undefined || /^(wasm|js)\b/.test(implementation);
@@ -53,11 +65,15 @@ function colour(implementation: string, first: string): string {
   return implementation === first ? OURS : OTHER;
 }
 
+const shortNames = (counted: readonly CountedRow[]) =>
+  shortened([...new Set(counted.map(({ implementation }) => implementation))]);
+
 const DASHES = [undefined, "dashed", "dotted"] as const;
 
 function lines(rows: Rows, counted: readonly CountedRow[], metric: string, { countName }: ByCount): Markup {
   const panels = [...new Set(counted.map(({ workload }) => workload))];
   const { unit } = counted[0].row;
+  const short = shortNames(counted);
   const all = [...new Set(counted.map(({ implementation }) => implementation))];
   const charts = panels.map((workload): LineChart => {
     const here = counted.filter((one) => one.workload === workload);
@@ -72,7 +88,7 @@ function lines(rows: Rows, counted: readonly CountedRow[], metric: string, { cou
       series: names.map((implementation): Series => {
         const seat = all.indexOf(implementation);
         return {
-          name: implementation || metric,
+          name: short.get(implementation) || metric,
           colour: colour(implementation, all[0]),
           isHeavy: seat === 0,
           dash: DASHES[seat % DASHES.length],
@@ -98,9 +114,10 @@ function lines(rows: Rows, counted: readonly CountedRow[], metric: string, { cou
 
 /** What the first implementation's figures grow by, from the fewest to the most. */
 function grown(counted: readonly CountedRow[], metric: string, countName: string): string | undefined {
+  const short = shortNames(counted);
   const groups = new Map<string, CountedRow[]>();
   for (const one of counted) {
-    const key = [one.workload, one.implementation].filter((name) => name !== "").join(", ");
+    const key = [one.workload, short.get(one.implementation)!].filter((name) => name !== "").join(", ");
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   const texts = [...groups].flatMap(([name, list]) => {
@@ -112,7 +129,7 @@ function grown(counted: readonly CountedRow[], metric: string, countName: string
   });
   if (texts.length === 0) return undefined;
   const { from, to } = texts[0];
-  return `${metric}, from ${figure(from)} to ${figure(to)} ${countName}: ${texts.map(({ text }) => text).join("; ")}`;
+  return `${metric}, from ${figureOf(from, "")} to ${figureOf(to, "")} ${countName}: ${texts.map(({ text }) => text).join("; ")}`;
 }
 
 function bars(rows: Rows, metric: string): Markup {

@@ -1,4 +1,4 @@
-/** Opening an index, a cold store, shared memory, SQLite files; and suites that the report does not know. */
+/** A cold store, shared memory, SQLite files; and suites that the report does not know. */
 import { barChart } from "../bar-chart.js";
 import { figure, quantity, range } from "../figures.js";
 import { html } from "../markup.js";
@@ -9,13 +9,6 @@ import { showByCount } from "./by-count.js";
 import { type Section, told } from "./section.js";
 
 const SEGMENTS = /segments?/;
-
-export const openSection: Section = {
-  suite: "open",
-  title: "What does opening a segment cost?",
-  intro: html`<p>Opening an index checks the structure of all its bytes once, so that no look-up has to, and derives the tables that make look-ups fast. They are not stored: that is what keeps the index small, and this is its price.</p>`,
-  show: (rows) => showByCount(rows, { noun: SEGMENTS, countName: "segments" }),
-};
 
 export const coldSection: Section = {
   suite: "cold",

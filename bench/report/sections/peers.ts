@@ -1,6 +1,6 @@
 /** Palimpsest against the stores that people use today. */
 import { type BarGroup, barChart } from "../bar-chart.js";
-import { figure, quantity, range } from "../figures.js";
+import { figure, quantity, range, sentences } from "../figures.js";
 import { html, type Markup } from "../markup.js";
 import { picture } from "../picture.js";
 import type { Rows } from "../rows.js";
@@ -95,12 +95,14 @@ export const peersSection: Section = {
     return {
       takeaways: told(findings.find((text) => text !== undefined)),
       body: html`${scales.map((scale) => chartOf(asked, scale))}
-<ul>${findings.map((text) => text && html`<li>${text}.</li>\n`)}</ul>
+<ul>
+${findings.map((text) => text && html`<li>${sentences(text)}</li>\n`)}</ul>
 ${asked.distinct("workload").map((workload) =>
   matrix(asked.where({ workload }), {
     caption: `${workload}: ns for each page by the clock and of the processor, the spread as a part of the median, and multiples (×) of calls of Palimpsest`,
     down: "implementation",
     across: "metric",
+    head: (metric) => metric.replace(/^\/ /, "× "),
   }),
 )}
 ${say(ours) && say(others) && html`<p>${`On disk, a version of a page takes Palimpsest ${say(ours)} bytes and the others ${say(others)}.`}</p>`}

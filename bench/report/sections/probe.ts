@@ -1,12 +1,12 @@
 /** One look-up in one segment's index: WebAssembly against TypeScript, design against design. */
 import { median, type Row } from "../../measure.js";
-import { counted, figure, quantity, range } from "../figures.js";
+import { counted, figure, listing, range } from "../figures.js";
 import { html, type Markup } from "../markup.js";
-import { colourOf } from "../palette.js";
 import { picture } from "../picture.js";
-import type { Rows } from "../rows.js";
-import { type Mark, stripChart } from "../strip-chart.js";
-import { matrix } from "../table.js";
+import { Rows } from "../rows.js";
+import { stripChart } from "../strip-chart.js";
+import { metricTables } from "../table.js";
+import { askedStrips, isOtherWay, ratios } from "./asked-strips.js";
 import { type Asked, askedOf, countIn, languageName } from "./names.js";
 import { type Section, told } from "./section.js";
 
@@ -32,27 +32,26 @@ function groupsOf(rows: Rows): Group[] {
   }
   return [...groups].map(([key, list]) => {
     const [segments, kind] = JSON.parse(key) as [number, string];
-    return { segments, kind, rows: rows.filter((row) => list.includes(row)) };
+    return { segments, kind, rows: new Rows(list) };
   });
 }
 
-const isBatched = (asked: Asked | undefined): asked is Asked =>
-  asked !== undefined && (asked.way === "batched" || asked.way === "");
+const CAPTIONS = {
+  time: "ns for each look-up, with the spread",
+  "empty calls": "multiples of an empty call",
+  ratio: "time in TypeScript over time in WebAssembly",
+  index: "bytes of the index as stored",
+  resident: "bytes in memory once the index is open",
+};
 
-/** Times of one design in one language, batched; of the shipped one, the summary speaks. */
+const isBatched = (asked: Asked | undefined): asked is Asked => asked !== undefined && !asked.way.includes("single");
+
+/** Times of one design in one language, batched in the plain way. */
 const timesOf = (rows: Rows, design: string, language: Asked["language"]) =>
   rows.where({ metric: "time" }).filter(({ implementation }) => {
     const asked = askedOf(implementation);
-    return isBatched(asked) && asked.design === design && asked.language === language;
+    return asked?.design === design && asked.language === language && (asked.way === "batched" || asked.way === "");
   });
-
-/** For each workload of both, how many times the first takes of the second. */
-function ratios(first: Rows, second: Rows): number[] {
-  return first.all.flatMap(({ workload, value }) => {
-    const other = second.find({ workload })?.value;
-    return other !== undefined && other > 0 ? [value / other] : [];
-  });
-}
 
 function languages({ segments, kind, rows }: Group): string | undefined {
   const wasm = timesOf(rows, "g", "wasm");
@@ -74,34 +73,26 @@ function languages({ segments, kind, rows }: Group): string | undefined {
   return `With ${counted(segments, "segment")}, batched ${kind} take WebAssembly ${inNs} each, by workload; TypeScript takes ${range(slower, figure)} times as long (median ${figure(median(slower))})`;
 }
 
-function rivals({ segments, rows }: Group): string | undefined {
-  const shipped = timesOf(rows, "g", "wasm");
-  const others = ["a", "b", "c", "d", "e", "f"].flatMap((letter) => {
-    const slower = ratios(timesOf(rows, letter, "wasm"), shipped);
-    return slower.length === 0 ? [] : [`${letter} ${figure(median(slower))}`];
+function rivals({ segments, kind, rows }: Group): string | undefined {
+  const against = (["wasm", "js"] as const).flatMap((language) => {
+    const shipped = timesOf(rows, "g", language);
+    const others = ["a", "b", "c", "d", "e", "f"].flatMap((letter) => {
+      const slower = ratios(timesOf(rows, letter, language), shipped);
+      return slower.length === 0 ? [] : [`${letter} ${figure(median(slower))}`];
+    });
+    return others.length === 0 ? [] : [`in ${languageName(language)} ${listing(others)}`];
   });
-  return others.length === 0
+  return against.length === 0
     ? undefined
-    : `Against g in WebAssembly with ${counted(segments, "segment")}, the other designs take so many times as long (medians): ${others.join(", ")}`;
+    : `Against g, with ${counted(segments, "segment")} and ${kind}, the other designs take so many times as long (medians): ${against.join("; ")}`;
 }
 
 function chartOf({ segments, kind, rows }: Group): Markup {
   const shown = rows.where({ metric: "time" }).filter(({ implementation }) => isBatched(askedOf(implementation)));
-  const strips = shown.distinct("workload").map((workload) => ({
-    name: partsOf(workload).data,
-    marks: shown.where({ workload }).all.map((row): Mark => {
-      const { design, language } = askedOf(row.implementation)!;
-      return {
-        letter: design,
-        colour: colourOf(design),
-        isHollow: language === "js",
-        value: row.value,
-        spread: rows.spreadOf(row),
-        about: `${workload}, design ${design} in ${languageName(language)}: ${quantity(row.value, row.unit)}`,
-      };
-    }),
-  }));
+  const strips = askedStrips(shown, rows, (workload) => partsOf(workload).data);
   const { unit } = shown.all[0];
+  const ways = shown.distinct("implementation").filter((name) => isOtherWay(askedOf(name)!));
+  const capitals = ways.length > 0 ? `; a capital letter is the design asked in another way: ${listing(ways)}` : "";
   const { drawn, undrawn } = stripChart({
     about: `Time of a batched look-up by workload, ${counted(segments, "segment")}, ${kind}; in WebAssembly and in TypeScript. The tables below have the figures.`,
     axisName: `${unit} for each look-up, logarithmic`,
@@ -111,20 +102,22 @@ function chartOf({ segments, kind, rows }: Group): Markup {
   });
   return picture([drawn], {
     takeaway: languages({ segments, kind, rows }),
-    explanation: `${counted(segments, "segment")}, ${kind}, in batches. Filled: WebAssembly; ring: TypeScript; the letter is the design; the stroke through a mark is its spread; further left is faster`,
+    explanation: `${counted(segments, "segment")}, ${kind}, in batches. Filled: WebAssembly; ring: TypeScript; the letter is the design${capitals}; the stroke through a mark is its spread; further left is faster`,
     undrawn,
   });
 }
 
 function tablesOf({ segments, kind, rows }: Group): Markup {
-  const name = (workload: string) => partsOf(workload).data;
-  const of = (metric: string) => rows.where({ metric });
   const title = `${counted(segments, "segment")}, ${kind}`;
+  const tables = metricTables(rows, {
+    title,
+    down: "workload",
+    across: "implementation",
+    name: (workload) => partsOf(workload).data,
+    captions: CAPTIONS,
+  });
   return html`<details><summary>Figures: ${title}</summary>
-${matrix(of("time"), { caption: `${title}: ns for each look-up, with the spread`, down: "workload", across: "implementation", name, spreads: rows })}
-${matrix(of("empty calls"), { caption: `${title}: multiples of an empty call`, down: "workload", across: "implementation", name })}
-${matrix(of("ratio"), { caption: `${title}: times of TypeScript over WebAssembly`, down: "workload", across: "implementation", name })}
-</details>
+${tables}</details>
 `;
 }
 

@@ -6,7 +6,7 @@ import { html } from "../markup.js";
 import { OURS } from "../palette.js";
 import { picture } from "../picture.js";
 import type { Rows } from "../rows.js";
-import { matrix } from "../table.js";
+import { metricTables } from "../table.js";
 import { type Section, told } from "./section.js";
 
 function inWords(rows: Rows, workload: string): string | undefined {
@@ -58,8 +58,11 @@ export const readPageSection: Section = {
               undrawn,
             })
       }
-${matrix(rows.where({ metric: "time" }), { caption: "ns for each page, with the spread", down: "implementation", across: "workload", spreads: rows })}
-${matrix(rows.where({ metric: "empty calls" }), { caption: "Multiples of an empty call", down: "implementation", across: "workload" })}`,
+${metricTables(rows, {
+  down: "implementation",
+  across: "workload",
+  captions: { time: "ns for each page, with the spread", "empty calls": "Multiples of an empty call" },
+})}`,
     };
   },
 };

@@ -5,7 +5,7 @@ import { html } from "../markup.js";
 import { OTHER, OURS } from "../palette.js";
 import { picture } from "../picture.js";
 import type { Rows } from "../rows.js";
-import { matrix } from "../table.js";
+import { matrix, metricTables } from "../table.js";
 import { countIn } from "./names.js";
 import { type Section, told } from "./section.js";
 
@@ -104,9 +104,15 @@ export const resolveSection: Section = {
             })
       }
 ${bytes && html`<p>${`The merged resolver keeps ${bytes} bytes a version in memory, by number of segments.`} ${apart(series) && `${apart(series)}.`}</p>`}
-${matrix(rows.where({ metric: "time" }), { caption: "ns for each question, with the spread", down: "workload", across: "implementation", spreads: rows })}
-${matrix(rows.where({ metric: "empty calls" }), { caption: "Multiples of an empty call", down: "workload", across: "implementation" })}
-${["merged", "one by one"].map((implementation) => matrix(memory.where({ implementation }), { caption: `${implementation}: memory (bytes a version), and time to build it (ns a version)`, down: "workload", across: "metric" }))}`,
+${metricTables(
+  rows.filter((row) => !memory.all.includes(row)),
+  {
+    down: "workload",
+    across: "implementation",
+    captions: { time: "ns for each question, with the spread", "empty calls": "Multiples of an empty call" },
+  },
+)}
+${memory.distinct("implementation").map((implementation) => matrix(memory.where({ implementation }), { caption: `${implementation}: memory (bytes a version), and time to build it (ns a version)`, down: "workload", across: "metric" }))}`,
     };
   },
 };

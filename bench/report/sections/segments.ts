@@ -5,7 +5,7 @@ import { type LineChart, lineCharts, type Series } from "../line-chart.js";
 import { html, type Markup } from "../markup.js";
 import { picture } from "../picture.js";
 import type { Rows } from "../rows.js";
-import { matrix } from "../table.js";
+import { metricTables } from "../table.js";
 import { askedOf, colourOfAsked, countIn } from "./names.js";
 import { type Section, told } from "./section.js";
 
@@ -90,16 +90,28 @@ function chartsOf(rows: Rows, way: string): Markup {
   });
 }
 
+const CAPTIONS = {
+  time: "ns for each look-up, with the spread",
+  "of g wasm": "multiples of the time of g in WebAssembly",
+  "empty calls": "multiples of an empty call",
+  resident: "bytes of all indexes together",
+};
+
 function tablesOf(rows: Rows, way: string): Markup {
-  const here = rows.filter(({ workload }) => partsOf(workload).way === way);
-  const name = (workload: string) => workload.split("; ").slice(0, 2).join("; ");
-  const of = (metric: string) => here.where({ metric });
+  const tables = metricTables(
+    rows.filter(({ workload }) => partsOf(workload).way === way),
+    {
+      title: way,
+      down: "workload",
+      across: "implementation",
+      name: (workload) => workload.split("; ").slice(0, 2).join("; "),
+      apart: ["empty call"],
+      captions: CAPTIONS,
+      least: ["time", "resident"],
+    },
+  );
   return html`<details><summary>Figures: ${way}</summary>
-${matrix(of("time"), { caption: `${way}: ns for each look-up, with the spread. Bold: the fastest.`, down: "workload", across: "implementation", name, best: "least", apart: ["empty call"], spreads: here })}
-${matrix(of("of g wasm"), { caption: `${way}: multiples of the time of g in WebAssembly`, down: "workload", across: "implementation", name })}
-${matrix(of("empty calls"), { caption: `${way}: multiples of an empty call`, down: "workload", across: "implementation", name })}
-${matrix(of("resident"), { caption: `${way}: bytes of all indexes together. Bold: the fewest.`, down: "workload", across: "implementation", name, best: "least" })}
-</details>
+${tables}</details>
 `;
 }
 

@@ -51,7 +51,7 @@ function inlineOrSeparate(rows: Rows): string | undefined {
       : `Inline, header and index are one read, but the index must be packed. Laid out apart, with aligned sections, it takes this many times the bytes (medians): ${listing(costs)}`,
     shares.length === 0
       ? undefined
-      : `Of full segments of real histories, ${range(shares, roundFigure)} % hold the shipped index inline, by history and cut`,
+      : `Of full segments of real histories, ${range(shares, roundFigure)} % hold the shipped index inline, by history and cut`,
   );
 }
 
@@ -70,7 +70,7 @@ function narrowWidths(rows: Rows): string | undefined {
   const fits = (width: string) => {
     const shares = rows.where({ metric: `rLSNs fit ${width}` }).all.map(({ value }) => value);
     const text = range(shares, roundFigure);
-    return text && `${width} fits ${text} % of the segments of a cut`;
+    return text && `${width} fits ${text} % of the segments of a cut`;
   };
   const fitting = [fits("u16"), fits("u8")].filter((text) => text !== undefined);
   return sentences(
@@ -105,7 +105,7 @@ function deltas(rows: Rows): string | undefined {
     `With sorted arrays (d), of ${count} workloads these are the smallest, or as small: ${listing(ranked)}`,
     gaps.length === 0
       ? undefined
-      : `Of the gaps between an offset’s rLSNs, ${range(gaps, roundFigure)} % fit a byte, by history and cut`,
+      : `Of the gaps between an offset’s rLSNs, ${range(gaps, roundFigure)} % fit a byte, by history and cut`,
   );
 }
 
