@@ -20,6 +20,7 @@ import { WasmProbe } from "../../src/probe/wasm-probe.js";
 import { Segment } from "../../src/segment/segment.js";
 import { SegmentBuilder } from "../../src/segment/segment-builder.js";
 import { HostileHeads, sealer } from "../campaign/hostile-heads.js";
+import { Watchdog } from "../campaign/watchdog.js";
 import { Random, runSeed } from "../helpers/random.js";
 import { needs } from "../helpers/requires.js";
 import {
@@ -295,8 +296,10 @@ for i, path in enumerate(sys.argv[3:]):
     const path = join(folder, "heads");
     writeFileSync(path, Buffer.concat(items));
     const said = verdicts(reader(["batch", path]));
+    using watchdog = new Watchdog(`hostile heads of seed ${seed}`, 30_000);
     for (const probe of [new WasmProbe(Core.create({ memoryBytes: 4 << 20 })), new JsProbe()]) {
       for (const [i, head] of drawn.entries()) {
+        watchdog.beat();
         expect(said[i], `${probe.kind}: seed ${seed}, head ${i}: ${toHex(head)}`).toEqual(headVerdictOf(head, probe));
       }
     }

@@ -248,6 +248,19 @@ golden(
     [["elias-fano", "elias-fano"]],
 )
 golden(
+    "elias-fano-whole-bytes",
+    # Strings of high bits that fill their byte: one bit more would take another.
+    A + B + """
+    12 04 05 04 08    # Elias-Fano, one, fixed width: 4 offsets from 5, span 4; 8 bits
+    a5                # 0, 1, 3, 4: 4 * 2^1 > 5, so l = 0; high 4 + 4 bits: 0 + 0, 1 + 1, 3 + 2, 4 + 3
+    01 02 03 04
+    3c 01 07 04 04    # run, implied, Elias-Fano: 1 offset, 7; 4 versions, the largest rLSN 4: T = 5
+    a5                # the same sequence
+    """,
+    [(A, [(5, 1), (6, 2), (8, 3), (9, 4)]), (B, [(7, r) for r in (0, 1, 3, 4)])],
+    [["elias-fano", "fixed-8"], ["run", "elias-fano"]],
+)
+golden(
     "merged-at-the-limits",
     A + B + """
     3c 01 00 01 ff ff ff ff 0f # run, implied, Elias-Fano; 1 offset, 1 version, rLSN 2^32 - 1
@@ -297,6 +310,19 @@ golden(
     55 05          # high: twice 3 + 3 bits: 0 + 0, 1 + 1, 2 + 2: the values 0, 8, 16
     """,
     [(A, [(o, r) for o in (5, 6) for r in (0, 1, 9, 17, 31)])],
+    [["run", "partitioned"]],
+)
+golden(
+    "partitioned-whole-buckets",
+    # U is a whole number of buckets: a bit more of the first offset's high bits would be the second's.
+    A + """
+    34             # run, uniform, Elias-Fano
+    02 05 03       # 2 offsets from 5, 3 versions each
+    09 04          # the largest rLSN 9, B = 4; 4 bytes
+    70 84 23       # low: twice 0 and 7 missing; m = 1 of U = 8, so w = 3: 4; 11 bits each
+    03             # high: twice 1 + floor(7 / 8) = 1 bit: 0 + 0
+    """,
+    [(A, [(o, r) for o in (5, 6) for r in (0, 5, 9)])],
     [["run", "partitioned"]],
 )
 golden(
