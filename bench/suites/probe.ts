@@ -4,7 +4,7 @@
  * as multiples of an empty JS→WASM call of the same round, and with each design its bytes: of the index as stored, and of
  * what is resident for the probe once it is opened.
  */
-import { HEADER_BYTES } from "../../src/format/segment-header.js";
+import { decodeSegmentHeader } from "../../src/format/segment-header.js";
 import { Core } from "../../src/probe/core.js";
 import { JsProbe } from "../../src/probe/js-probe.js";
 import { WasmProbe } from "../../src/probe/wasm-probe.js";
@@ -44,7 +44,7 @@ function openShipped(core: Core, contents: Contents): Field {
   const heads = contents.map(headOf);
   const wasm = probeRival("g wasm", new WasmProbe(core), contents, heads);
   const twin = probeRival("g js", new JsProbe(), contents, heads);
-  const indexBytes = heads.reduce((sum, head) => sum + head.length - HEADER_BYTES, 0);
+  const indexBytes = heads.reduce((sum, head) => sum + decodeSegmentHeader(head, "bench").indexBytes, 0);
   return {
     rivals: [wasm.rival, twin.rival],
     indexBytes: new Map([wasm, twin].map(({ rival }) => [rival.implementation, indexBytes])),

@@ -34,6 +34,9 @@ const WORKLOADS = ["dense, one commit", "dense, T=1024", "sparse, one commit", "
 const DISTINCT = 64;
 const MEMORY_BYTES = 512 << 20;
 
+/** The rivals of g that are in WebAssembly. */
+const RIVALS = ["c", "d", "e", "f"];
+
 /** A workload's segments, encoded by every design. */
 class Encoded {
   readonly #volumes: VolumeVersions[][];
@@ -61,9 +64,6 @@ class Encoded {
     return this.#bytes.get(letter)![segment % DISTINCT];
   }
 }
-
-/** The rivals of g that are in WebAssembly. */
-const RIVALS = ["c", "d", "e", "f"];
 
 /** Every rival with so many segments open. */
 interface Field {
