@@ -3,6 +3,7 @@
  * (assembly/resolve.ts): the parts of all chapters, the newest first. What the table lacks is named by `need`, loaded by
  * the caller, and asked again.
  */
+import { NoSpace } from "../core/errors.js";
 import { MAX_PAGE_COUNT } from "../core/numbers.js";
 import type { Drop } from "../format/record-range.js";
 import type { Chapter } from "../log/chapter.js";
@@ -24,6 +25,9 @@ const DROP_BYTES = 16;
 
 /** Chapters that are kept though none of their indexes is in memory: they cost about half a megabyte each. */
 const IDLE_SPANS = 16;
+
+/** A lookup that opens more parts than so many times all there are makes no headway. */
+const OPENS_PER_PART = 4;
 
 /** What one part of the table stands for: looked up, consulted for drops, or to be loaded. */
 type Holder = Part | DropsOf | Span;
@@ -66,9 +70,9 @@ export class Resolver implements Evictable {
    */
   find(offset: number, lsn: number): number {
     const { resolve } = this.#context.core.exports;
-    for (;;) {
+    for (let opened = 0; ; opened++) {
       const found = resolve(this.#current(), offset, lsn) >>> 0;
-      if (found !== NEEDS_LOAD || !this.#canOpen(offset, lsn)) return found;
+      if (found !== NEEDS_LOAD || !this.#canOpen(offset, lsn, opened)) return found;
     }
   }
 
@@ -78,10 +82,10 @@ export class Resolver implements Evictable {
    */
   findMany(count: number, lsn: number): number {
     const { exports, batchOffsets } = this.#context.core;
-    for (;;) {
+    for (let opened = 0; ; opened++) {
       const found = exports.resolveMany(this.#current(), count, lsn);
       // What is found is used before anything is opened, which might take its memory.
-      if (found > 0 || !this.#canOpen(batchOffsets[0], lsn)) return found;
+      if (found > 0 || !this.#canOpen(batchOffsets[0], lsn, opened)) return found;
     }
   }
 
@@ -104,9 +108,20 @@ export class Resolver implements Evictable {
     return view.getFloat64(resultAddress + 16, true);
   }
 
-  /** After `NEEDS_LOAD`: opens what the core lacked, from what is at hand. Where that takes more, leaves it in `need`. */
-  #canOpen(offset: number, lsn: number): boolean {
+  /**
+   * After `NEEDS_LOAD`: opens what the core lacked, from what is at hand. Where that takes more, leaves it in `need`.
+   *
+   * @param opened How many the lookup had opened before.
+   * @throws NoSpace where they evict each other: a lookup needs all parts at once that may hold its page.
+   */
+  #canOpen(offset: number, lsn: number, opened: number): boolean {
     const { words, resultAddress } = this.#context.core;
+    if (opened > OPENS_PER_PART * this.#holders.length) {
+      throw new NoSpace(
+        `the indexes that a lookup in volume ${this.#log.vid} needs do not fit in memory together. Open the store with a ` +
+          `larger "memory".`,
+      );
+    }
     const lacking = this.#holders[words[resultAddress >>> 2]] as Part | Span;
     if (lacking instanceof Part && (lacking.open() || lacking.isBroken)) {
       this.#isStale = true;
@@ -138,6 +153,7 @@ export class Resolver implements Evictable {
     const table = arena.allocate(TABLE_HEADER_BYTES + holders.length * PART_BYTES + dropCount * DROP_BYTES);
     // From here on nothing is evicted.
     this.#isStale = false;
+    this.#lsn = this.#log.lsn;
     const before = this.#table;
     this.#leaveTable();
     this.#table = table;
@@ -175,7 +191,7 @@ export class Resolver implements Evictable {
   }
 
   #updateSpans(): void {
-    const { chapters, epoch, lsn } = this.#log;
+    const { chapters, epoch } = this.#log;
     if (this.#epoch !== epoch || this.#spans.length !== chapters.length) {
       const known = new Map<Chapter, Span>(this.#spans.map((span) => [span.chapter, span]));
       this.#spans = chapters.map(
@@ -184,9 +200,9 @@ export class Resolver implements Evictable {
       const kept = new Set(this.#spans);
       for (const span of known.values()) if (!kept.has(span)) span.close();
       for (const span of this.#spans.slice(0, -1)) span.settle();
+      this.#epoch = epoch;
+      this.#isStale = true;
     }
-    this.#epoch = epoch;
-    this.#lsn = lsn;
   }
 
   /**

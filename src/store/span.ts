@@ -10,7 +10,7 @@ import type { VolumeLog } from "../log/volume-log.js";
 import { fitsRun, type RunContents, together } from "../probe/version-run.js";
 import { type Loadable, Part, type PartContext } from "./part.js";
 
-/** While a chapter grows, a part joins the one before unless that one has so many times its pages. */
+/** While a chapter grows, what is new joins the part before unless that one has so many times its pages. */
 const GROWTH = 8;
 /** A run holds at most so many pages: it is rebuilt whole when one of its neighbours joins it. */
 const MAX_RUN_PAGES = 1 << 18;
@@ -78,10 +78,13 @@ export class Span implements Loadable {
   }
 
   #index(references: readonly Reference[]): void {
+    let newPages = 0;
     for (; this.#indexed < references.length; this.#indexed++) {
-      this.#parts.push(Part.of(this.#context, references[this.#indexed], this.#onChange));
+      const reference = references[this.#indexed];
+      newPages += reference.pageCount;
+      this.#parts.push(Part.of(this.#context, reference, this.#onChange));
     }
-    this.#mergeParts((part) => part.carriesHeads);
+    this.#mergeParts((part) => part.carriesHeads, newPages);
   }
 
   /** Takes apart what was evicted and cannot be made again at once; merges segments that had to be read. */
@@ -92,15 +95,21 @@ export class Span implements Loadable {
     }
     const isBroken = this.#parts.some((part) => part.isBroken);
     if (isBroken) this.#parts = this.#parts.flatMap((part) => (part.isBroken ? part.split() : part));
-    else if (open >= OPEN_TO_MERGE) this.#mergeParts((part) => part.isOpen);
+    else if (open >= OPEN_TO_MERGE) this.#mergeParts((part) => part.isOpen, 0);
   }
 
-  /** Merges neighbours of which `mayMerge` holds. */
-  #mergeParts(mayMerge: (part: Part) => boolean): void {
+  /** Merges neighbours of which `mayMerge` holds. There are `newPages` pages that were in no part before. */
+  #mergeParts(mayMerge: (part: Part) => boolean, newPages: number): void {
     const groups: Group[] = [];
     for (const part of this.#parts.sort((a, b) => a.contents.lastLsn - b.contents.lastLsn)) {
       let newest: Group = { parts: [part], pageCount: part.pageCount, contents: part.contents };
-      for (let older = groups.at(-1); older && this.#fit(older, newest, mayMerge); older = groups.at(-1)) {
+      for (
+        let older = groups.at(-1);
+        older && mayMerge(older.parts[0]) && mayMerge(newest.parts[0]);
+        older = groups.at(-1)
+      ) {
+        if (!this.#isSettled && older.pageCount > GROWTH * Math.max(newest.pageCount, newPages)) break;
+        if (!this.#fit(older, newest)) break;
         groups.pop();
         for (const each of newest.parts) older.parts.push(each);
         older.pageCount += newest.pageCount;
@@ -112,14 +121,9 @@ export class Span implements Loadable {
     this.#parts = groups.map(({ parts }) => (parts.length === 1 ? parts[0] : Part.merge(parts)));
   }
 
-  #fit(older: Group, newer: Group, mayMerge: (part: Part) => boolean): boolean {
-    return (
-      mayMerge(older.parts[0]) &&
-      mayMerge(newer.parts[0]) &&
-      (this.#isSettled || older.pageCount <= GROWTH * newer.pageCount) &&
-      older.pageCount + newer.pageCount <= this.#maxRunPages &&
-      fitsRun(together(older.contents, newer.contents))
-    );
+  /** Whether one run can hold both. */
+  #fit(older: Group, newer: Group): boolean {
+    return older.pageCount + newer.pageCount <= this.#maxRunPages && fitsRun(together(older.contents, newer.contents));
   }
 
   async load(options?: CallOptions): Promise<void> {

@@ -3,6 +3,7 @@
  * overlap or not, in chapters that are at hand or must be read, with drops, in little memory and in much.
  */
 import { expect, test } from "vitest";
+import { NoSpace } from "../../../src/core/errors.js";
 import { SegmentId, type VolumeId } from "../../../src/core/ids.js";
 import type { Leaf } from "../../../src/format/manifest-leaf.js";
 import type { Drop } from "../../../src/format/record-range.js";
@@ -190,7 +191,10 @@ test(`finds what a list of versions says: ${rounds} logs`, async () => {
     const random = new Random(seed + round);
     const segmentCount = random.pick([1, 2, 9, 60, 200]);
     const { log, objects, oracle } = await makeLog(random, segmentCount);
-    const core = Core.create({ memoryBytes: random.pick([1 << 20, 2 << 20, 16 << 20]) });
+    // Enough for all indexes that one lookup needs at once.
+    const core = Core.create({
+      memoryBytes: random.pick(segmentCount > 9 ? [8 << 20, 16 << 20] : [1 << 20, 16 << 20]),
+    });
     const { vid } = log;
     const context = { vid, pageSizeBytes: PAGE_SIZE, objects, core, probe: new WasmProbe(core) };
     const resolver = new Resolver(log, context);
@@ -218,4 +222,52 @@ test(`finds what a list of versions says: ${rounds} logs`, async () => {
     }
     resolver.close();
   }
+});
+
+test("a lookup that needs more indexes at once than fit says so, and does not go round for ever", async () => {
+  const random = new Random(seed);
+  const objects = new MemoryStore();
+  const vid = randomVid(random);
+  const chapters: Chapter[] = [];
+  for (let lsn = 1; lsn <= 80; lsn++) {
+    // Both ends, so that each covers the offset that is looked up; as a bitmap, 12 KB and its ranks.
+    const versions = {
+      vid,
+      offsets: Uint32Array.of(0, 100_000),
+      starts: Uint32Array.of(0, 1, 2),
+      rlsns: Uint32Array.of(0, 0),
+    };
+    const segmentId = SegmentId.fromBytes(random.bytes(16));
+    const head = encodeHead({
+      id: segmentId,
+      pageSizeBytes: PAGE_SIZE,
+      volumes: [versions],
+      force: { offsets: "bitmap" },
+    });
+    const reference: Reference = {
+      location: { kind: "object", vid, record: 1 },
+      segmentId,
+      sha256: new Uint8Array(32),
+      vid,
+      baseLsn: lsn,
+      highestRlsn: 0,
+      byteLength: head.length,
+      bodyOffset: head.length,
+      pageCount: 2,
+      lowestOffset: 0,
+      highestOffset: 100_000,
+      head,
+    };
+    const leaf = { ...emptyLeaf, firstLsn: lsn, times: [0], pageCounts: [0], changed: [2], drops: [] };
+    chapters.push(Chapter.of({ ...leaf, references: [reference] }));
+  }
+  const log = { vid, lsn: 80, epoch: 0, chapters, pageCount: 2 ** 32 - 1, cutoff: 1 } as unknown as VolumeLog;
+  const core = Core.create({ memoryBytes: 1 << 20 });
+  const resolver = new Resolver(log, { vid, pageSizeBytes: PAGE_SIZE, objects, core, probe: new WasmProbe(core) });
+  expect(resolver.find(0, 80)).toBe(NOT_RESIDENT);
+  expect(() => resolver.find(5, 80)).toThrow(NoSpace);
+  // What fits is still found.
+  expect(resolver.find(100_000, 3)).toBe(NOT_RESIDENT);
+  expect(resolver.lsn).toBe(3);
+  resolver.close();
 });
