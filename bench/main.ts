@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { isMainThread } from "node:worker_threads";
 import type { Row, Suite } from "./measure.js";
 import { report } from "./report/command.js";
 import { writeConditions } from "./report/conditions.js";
@@ -16,12 +17,14 @@ import { probe } from "./suites/probe.js";
 import { readPage } from "./suites/read-page.js";
 import { resolve } from "./suites/resolve.js";
 import { segments } from "./suites/segments.js";
+import { shared } from "./suites/shared.js";
+import { runSharedReader } from "./suites/shared-reader.js";
 import { sizes } from "./suites/sizes.js";
 
 /** A suite may print its rows in a form of its own. */
 type Printing = Suite & { print?(rows: readonly Row[]): void };
 
-const suites: readonly Printing[] = [probe, open, segments, resolve, readPage, importSuite, cold, peers, sizes];
+const suites: readonly Printing[] = [probe, open, segments, resolve, readPage, shared, importSuite, cold, peers, sizes];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
        npm run bench -- report [--quick] [--from FOLDER] [--out FILE]
@@ -96,6 +99,7 @@ async function main(): Promise<void> {
   writeConditions(values.json, quick);
 }
 
-// A suite may run parts of itself in processes of their own.
-if (process.argv[2] === "--task") await runTask(process.argv.slice(3));
+// A suite may run parts of itself in threads and processes of their own.
+if (!isMainThread) runSharedReader();
+else if (process.argv[2] === "--task") await runTask(process.argv.slice(3));
 else await main();

@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test.each(["probe", "open", "segments", "read-page", "import", "sizes"])("%s --quick --json", (suite) => {
+test.each(["probe", "open", "segments", "read-page", "shared", "import", "sizes"])("%s --quick --json", (suite) => {
   const json = join(folder, `${suite}.json`);
   const output = execFileSync(process.execPath, [main, suite, "--quick", "--json", json], { encoding: "utf8" });
   const rows = JSON.parse(readFileSync(json, "utf8")) as Row[];
