@@ -4,8 +4,7 @@
 // A reader has a mailbox, given to it by the owner, at the beginning of a cache line:
 //
 //     0  pin        u32  odd while the reader reads (src/probe/readers.ts): raised by one at each beginning and end
-//    64  result          of a lookup, as in RESULT: 24 bytes
-//   128  offsets    u32  for each query of a batch
+//    64  offsets    u32  for each query of a batch
 //        found      u32  for each query of a batch
 //
 // A volume has a cell: a u32, the address of its table. What a reader finds from there while its pin is odd stays as it is
@@ -15,8 +14,7 @@ import { NEEDS_LOAD, NOT_RESIDENT, resolveOne } from "./resolve";
 /** Queries in one batch of a reader. */
 const READER_BATCH: u32 = 256;
 
-const RESULT_AT: u32 = 64;
-const OFFSETS_AT: u32 = 128;
+const OFFSETS_AT: u32 = 64;
 const FOUND_AT: u32 = OFFSETS_AT + READER_BATCH * 4;
 const MAILBOX_BYTES: u32 = FOUND_AT + READER_BATCH * 4;
 
@@ -49,7 +47,7 @@ export function unpin(mailbox: u32): void {
  */
 export function readerResolve(mailbox: u32, cell: u32, offset: u32, lsn: f64): u32 {
   const table = pin(mailbox, cell);
-  const found = isInReach(table, lsn) ? resolveOne(table, offset, lsn, mailbox + RESULT_AT) : NEEDS_LOAD;
+  const found = isInReach(table, lsn) ? resolveOne(table, offset, lsn, 0) : NEEDS_LOAD;
   if (found <= NOT_RESIDENT) unpin(mailbox);
   return found;
 }
@@ -62,7 +60,7 @@ export function readerResolveMany(mailbox: u32, cell: u32, count: u32, lsn: f64)
   const found = mailbox + FOUND_AT;
   for (let i: u32 = 0; i < count; i++) {
     const offset = load<u32>(offsets + (i << 2));
-    store<u32>(found + (i << 2), reached ? resolveOne(table, offset, lsn, mailbox + RESULT_AT) : NEEDS_LOAD);
+    store<u32>(found + (i << 2), reached ? resolveOne(table, offset, lsn, 0) : NEEDS_LOAD);
   }
 }
 

@@ -55,7 +55,7 @@ function newestDrop(part: u32, offset: u32, lsn: f64, written: f64): f64 {
 /**
  * The address of the page that a reader of `offset` at `lsn` sees, `ABSENT`, `NEEDS_LOAD` (`result`: u32 number of the
  * part) or `NOT_RESIDENT`. Where there is a page, `result` has: u32 part, u32 segment in it, u32 local page number, and at
- * 16 the f64 LSN that wrote it.
+ * 16 the f64 LSN that wrote it. `result` may be 0: then nothing is left.
  */
 // @ts-ignore: decorator
 @inline
@@ -90,7 +90,7 @@ export function resolveOne(table: u32, offset: u32, lsn: f64, result: u32): u32 
     } else if (kind == DROPS) {
       dropped = max(dropped, newestDrop(part, offset, lsn, written));
     } else if (kind == UNLOADED) {
-      store<u32>(result, (part - first) / PART_BYTES);
+      if (result != 0) store<u32>(result, (part - first) / PART_BYTES);
       return NEEDS_LOAD;
     } else {
       const volume = load<u32>(part, 36);
@@ -107,10 +107,12 @@ export function resolveOne(table: u32, offset: u32, lsn: f64, result: u32): u32 
     }
   }
   if (holder == 0 || dropped > written) return ABSENT;
-  store<u32>(result, (holder - first) / PART_BYTES);
-  store<u32>(result, segment, 4);
-  store<u32>(result, local, 8);
-  store<f64>(result, written, 16);
+  if (result != 0) {
+    store<u32>(result, (holder - first) / PART_BYTES);
+    store<u32>(result, segment, 4);
+    store<u32>(result, local, 8);
+    store<f64>(result, written, 16);
+  }
   const frames = published(load<u32>(holder, 32) + (segment << 2));
   if (frames == 0) return NOT_RESIDENT;
   touch(frames);
