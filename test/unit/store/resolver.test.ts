@@ -114,7 +114,7 @@ async function makeLog(random: Random, segmentCount: number): Promise<Made> {
     const chapter = Chapter.of(leaf);
     leaves.set(chapter, leaf);
     if (random.chance(0.7)) {
-      chapter.entry = chapter.describe({ id: SegmentId.random(), checksum: 0n, byteLength: 0 });
+      chapter.entry = chapter.describe({ id: SegmentId.random(), checksum: new Uint8Array(8), byteLength: 0 });
       if (random.chance(0.7)) chapter.leaf = undefined;
     }
     chapters.push(chapter);
