@@ -44,10 +44,8 @@ const RIGHT = WIDTH - 18;
 /** Whether a figure has a place on the axis. */
 export const isDrawn = (scale: StripChart["scale"], value: number): boolean => scale === "linear" || value > 0;
 
-function drawMark(mark: Mark, x: number, y: number, spreadFrom: number, spreadTo: number): Markup {
-  const { colour, letter, isHollow, about } = mark;
-  const spread = mark.spread === undefined ? undefined : segment(spreadFrom, y, spreadTo, y, "spread");
-  return html`<g class="point ${colour}${isHollow ? " hollow" : ""}"><title>${about}</title>${spread}<circle class="mark" cx="${px(x)}" cy="${px(y)}" r="${RADIUS}"/><text x="${px(x)}" y="${px(y + 4)}">${letter}</text></g>
+function drawMark({ colour, letter, isHollow, about }: Mark, x: number, y: number): Markup {
+  return html`<g class="point ${colour}${isHollow ? " hollow" : ""}"><title>${about}</title><circle class="mark" cx="${px(x)}" cy="${px(y)}" r="${RADIUS}"/><text class="letter" x="${px(x)}" y="${px(y + 4)}">${letter}</text></g>
 `;
 }
 
@@ -80,14 +78,16 @@ export function stripChart({ about, axisName, unit, scale, strips }: StripChart)
     const shown = strip.marks.filter(({ value }) => isDrawn(scale, value));
     const down = steps(shown.map(({ value }) => at(value)));
     const height = Math.max(names[i].length * LINE_HEIGHT, (Math.max(0, ...down) + 1) * STEP) + 10;
+    const middle = (mark: number) => y + 4 + RADIUS + down[mark] * STEP;
     const { limit } = strip;
     rows.push(
       html`${names[i].map((name, k) => text(left - 12, y + 17 + k * LINE_HEIGHT, name, "", "end"))}
 ${limit && isDrawn(scale, limit.value) ? html`<g><title>${limit.about}</title>${segment(at(limit.value), y + 2, at(limit.value), y + height - 3, "least")}</g>` : undefined}
-${shown.map((mark, k) => {
-  const { value, spread = 0 } = mark;
-  return drawMark(mark, at(value), y + 4 + RADIUS + down[k] * STEP, at(value * (1 - spread)), at(value * (1 + spread)));
-})}${segment(left, y + height, RIGHT, y + height, "grid")}
+${shown.map(({ value, spread, colour }, k) => {
+  if (spread === undefined) return undefined;
+  return html`<g class="${colour}">${segment(at(value * (1 - spread)), middle(k), at(value * (1 + spread)), middle(k), "spread")}</g>`;
+})}
+${shown.map((mark, k) => drawMark(mark, at(mark.value), middle(k)))}${segment(left, y + height, RIGHT, y + height, "grid")}
 `,
     );
     y += height;

@@ -68,8 +68,8 @@ svg .spread { stroke: var(--colour); stroke-width: 1.5; opacity: .6; }
 svg .bars .spread { stroke: var(--ink); opacity: .55; }
 svg .mark { fill: var(--colour); stroke: var(--page); stroke-width: 1; }
 svg .hollow .mark { fill: var(--page); stroke: var(--colour); stroke-width: 2; }
-svg .mark + text { fill: var(--page); font-size: 11px; font-weight: 700; text-anchor: middle; }
-svg .hollow .mark + text { fill: var(--colour); }
+svg .letter { fill: var(--page); font-size: 11px; font-weight: 700; text-anchor: middle; }
+svg .hollow .letter { fill: var(--colour); }
 svg text.name { fill: var(--colour); font-weight: 600; }
 footer { margin-top: 3rem; padding-bottom: 2rem; color: var(--soft); font-size: .9rem; }
 @media print {

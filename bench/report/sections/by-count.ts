@@ -21,6 +21,8 @@ export interface ByCount {
   readonly countName: string;
   /** Metrics to draw, in this order; without them, times and what is in bytes or requests. */
   readonly metrics?: readonly string[];
+  /** What the first picture says, where a section knows better than "from … to …". */
+  readonly takeaway?: string;
 }
 
 /** A row with its count taken out of its names. */
@@ -97,7 +99,7 @@ function lines(rows: Rows, counted: readonly CountedRow[], metric: string, { cou
             .map(({ row, count }) => ({
               x: count!,
               y: row.value,
-              spread: metric === "time" ? rows.spreadOf(row) : undefined,
+              spread: isTime(row.unit) ? rows.spreadOf(row) : undefined,
               about: `${row.workload}, ${row.implementation}: ${quantity(row.value, row.unit)}`,
             })),
         };
@@ -125,16 +127,20 @@ function grown(counted: readonly CountedRow[], metric: string, countName: string
     const [first, last] = [sorted[0], sorted[sorted.length - 1]];
     if (first.count === last.count) return [];
     const say = ({ row }: CountedRow) => quantity(row.value, row.unit);
-    return [{ from: first.count!, to: last.count!, text: `${name ? `${name}: ` : ""}${say(first)} to ${say(last)}` }];
+    const change = say(first) === say(last) ? say(first) : `${say(first)} to ${say(last)}`;
+    return [{ from: first.count!, to: last.count!, text: `${name ? `${name}: ` : ""}${change}` }];
   });
   if (texts.length === 0) return undefined;
   const { from, to } = texts[0];
   return `${metric}, from ${figureOf(from, "")} to ${figureOf(to, "")} ${countName}: ${texts.map(({ text }) => text).join("; ")}`;
 }
 
-function bars(rows: Rows, metric: string): Markup {
+/** Where something is counted in some rows, the others are what these are held against. */
+function bars(rows: Rows, metric: string, { noun }: ByCount, known: string | undefined): Markup {
   const of = rows.where({ metric });
-  const first = of.all[0].implementation;
+  const isCounted = (row: Row) => countedRow(row, noun).count !== undefined;
+  const first = (of.all.find(isCounted) ?? of.all[0]).implementation;
+  const hasBoth = of.all.some(isCounted) && !of.all.every(isCounted);
   const { drawn, undrawn } = barChart({
     about: `${metric} by workload and implementation. The table below has the figures.`,
     axisName: `${metric}, logarithmic`,
@@ -144,8 +150,8 @@ function bars(rows: Rows, metric: string): Markup {
       bars: of.where({ workload }).all.map((row) => ({
         name: row.implementation,
         value: row.value,
-        spread: metric === "time" ? rows.spreadOf(row) : undefined,
-        colour: colour(row.implementation, first),
+        spread: isTime(row.unit) ? rows.spreadOf(row) : undefined,
+        colour: hasBoth && isCounted(row) ? OURS : colour(row.implementation, first),
         label: quantity(row.value, row.unit),
       })),
     })),
@@ -154,9 +160,10 @@ function bars(rows: Rows, metric: string): Markup {
   const say = ({ workload, implementation, value, unit }: Row) =>
     `${quantity(value, unit)} (“${workload}”, ${implementation})`;
   const takeaway =
-    sorted.length === 1
+    known ??
+    (sorted.length === 1
       ? `${metric}: ${say(sorted[0])}`
-      : `${metric}: from ${say(sorted[0])} to ${say(sorted[sorted.length - 1])}`;
+      : `${metric}: from ${say(sorted[0])} to ${say(sorted[sorted.length - 1])}`);
   return picture([drawn], { takeaway, explanation: "The axis is logarithmic, so that lengths show ratios", undrawn });
 }
 
@@ -167,8 +174,8 @@ export function showByCount(rows: Rows, options: ByCount): Findings {
   const counted = rows.all.map((row) => countedRow(row, options.noun));
   const candidates = options.metrics ?? rows.filter(isPictured).distinct("metric");
   const metrics = candidates.filter((metric) => !rows.where({ metric }).isEmpty);
-  const takeaways: string[] = [];
-  const pictures = metrics.map((metric) => {
+  const takeaways: string[] = options.takeaway === undefined ? [] : [options.takeaway];
+  const pictures = metrics.map((metric, i) => {
     const of = counted.filter(({ row }) => row.metric === metric && row.implementation !== "empty call");
     if (of.length === 0) return undefined;
     const countable = of.filter(({ count }) => count !== undefined);
@@ -176,6 +183,8 @@ export function showByCount(rows: Rows, options: ByCount): Findings {
       return bars(
         rows.filter(({ implementation }) => implementation !== "empty call"),
         metric,
+        options,
+        i === 0 ? options.takeaway : undefined,
       );
     }
     const takeaway = grown(of, metric, options.countName);

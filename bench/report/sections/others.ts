@@ -1,11 +1,13 @@
 /** A cold store, shared memory, SQLite files; and suites that the report does not know. */
 import { barChart } from "../bar-chart.js";
-import { figure, quantity, range } from "../figures.js";
+import { figure, listing, quantity, range } from "../figures.js";
 import { html } from "../markup.js";
 import { OTHER, OURS } from "../palette.js";
 import { picture } from "../picture.js";
+import type { Rows } from "../rows.js";
 import { matrix } from "../table.js";
 import { showByCount } from "./by-count.js";
+import { countIn } from "./names.js";
 import { type Section, told } from "./section.js";
 
 const SEGMENTS = /segments?/;
@@ -17,11 +19,44 @@ export const coldSection: Section = {
   show: (rows) => showByCount(rows, { noun: SEGMENTS, countName: "segments", metrics: ["time", "reads", "bytes"] }),
 };
 
+const WORKERS = /workers?|threads?/;
+
+/** By number of workers, what a look-up costs against one reader alone on plain memory. */
+function toPlainMemory(rows: Rows): string | undefined {
+  const of = rows
+    .where({ metric: "to plain memory" })
+    .filter(({ implementation }) => countIn(implementation, WORKERS) !== undefined);
+  const parts = of.distinct("implementation").map((implementation) => {
+    const ratios = of.where({ implementation }).all.map(({ value }) => value);
+    return `${implementation} ${range(ratios, figure)}`;
+  });
+  return parts.length === 0
+    ? undefined
+    : `Against one reader alone on plain memory, a look-up in shared memory takes so many times the processor time, by workload: ${listing(parts)}`;
+}
+
+function linearMemory(rows: Rows): string | undefined {
+  const of = rows.where({ metric: "linear memory" });
+  const sizes = range(
+    of.all.map(({ value }) => value),
+    (value) => quantity(value, "bytes"),
+  );
+  return sizes && `Linear memory has ${sizes}, with ${listing(of.distinct("implementation"))}`;
+}
+
 export const sharedSection: Section = {
   suite: "shared",
   title: "What does sharing memory between workers cost?",
   intro: html`<p>One thread loads segments into shared memory, and any number of workers search the same bytes without copies. Given is processor time for each look-up: if sharing were free, it would not depend on how many workers there are.</p>`,
-  show: (rows) => showByCount(rows, { noun: /workers?|threads?/, countName: "workers" }),
+  show(rows) {
+    const findings = showByCount(rows, {
+      noun: WORKERS,
+      countName: "workers",
+      metrics: ["processor time", "time"],
+      takeaway: toPlainMemory(rows),
+    });
+    return { ...findings, takeaways: told(...findings.takeaways, linearMemory(rows)) };
+  },
 };
 
 export const importSection: Section = {

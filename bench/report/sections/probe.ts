@@ -70,7 +70,7 @@ function languages({ segments, kind, rows }: Group): string | undefined {
     figure,
   );
   const inNs = `${time} ${wasm.all[0].unit}${inCalls ? `, ${inCalls} empty calls` : ""}`;
-  return `With ${counted(segments, "segment")}, batched ${kind} take WebAssembly ${inNs} each, by workload; TypeScript takes ${range(slower, figure)} times as long (median ${figure(median(slower))})`;
+  return `With ${counted(segments, "segment")}, batched ${kind} take g in WebAssembly ${inNs} each, by workload; in TypeScript ${range(slower, figure)} times as long (median ${figure(median(slower))})`;
 }
 
 function rivals({ segments, kind, rows }: Group): string | undefined {
