@@ -5,6 +5,7 @@ import { toOffset, toRlsn } from "../core/numbers.js";
 import {
   decodeSegmentHeader,
   INLINE_BYTES,
+  MAX_SEGMENT_BYTES,
   PAGE_CHECKSUM_BYTES,
   recordPosition,
   type SegmentHeader,
@@ -76,6 +77,14 @@ export class Segment implements Disposable {
     const header = decodeSegmentHeader(bytes, key ?? "segment");
     const name = key ?? `segment ${header.id}`;
     const length = segmentLength(header);
+    if (length > MAX_SEGMENT_BYTES) {
+      throw new Corrupt("segment longer than a segment can be", {
+        key: name,
+        byteOffset: 0,
+        expected: `at most ${MAX_SEGMENT_BYTES} bytes`,
+        actual: `${length}`,
+      });
+    }
     if (bytes.length !== length) {
       throw new Corrupt("segment of the wrong length", {
         key: name,

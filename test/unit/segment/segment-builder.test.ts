@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Closed, Corrupt, InvalidArgument, NoSpace } from "../../../src/core/errors.js";
 import { SegmentId, VolumeId } from "../../../src/core/ids.js";
 import { decodeSegmentHeader, MAX_SEGMENT_BYTES, segmentLength } from "../../../src/format/segment-header.js";
+import { encodeHead } from "../../../src/format/segment-index-encode.js";
 import { Segment } from "../../../src/segment/segment.js";
 import { pagesPerSegment, SegmentBuilder } from "../../../src/segment/segment-builder.js";
 import { Random, runSeed } from "../../helpers/random.js";
@@ -170,4 +171,19 @@ describe("an open segment", () => {
     segment.findMany(vid, offsets, new Uint32Array(offsets.length), locals);
     expect(locals.every((local, i) => local === (i % 5 === 4 ? -1 : i % 5))).toBe(true);
   });
+});
+
+test("a segment of more than 16 MiB is refused, though its head is sound", () => {
+  const offsets = Uint32Array.from({ length: 257 }, (_, i) => i);
+  const volume = {
+    vid: VolumeId.random(),
+    offsets,
+    starts: Uint32Array.from({ length: 258 }, (_, i) => i),
+    rlsns: new Uint32Array(257),
+  };
+  const head = encodeHead({ id: SegmentId.random(), pageSizeBytes: 65_536, volumes: [volume] });
+  const bytes = new Uint8Array(segmentLength(decodeSegmentHeader(head, "test")));
+  bytes.set(head);
+  expect(bytes.length).toBeGreaterThan(MAX_SEGMENT_BYTES);
+  for (const probe of ["wasm", "js"] as const) expect(() => Segment.open(bytes, { probe })).toThrow(Corrupt);
 });
