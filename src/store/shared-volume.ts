@@ -67,7 +67,8 @@ export class SharedVolume implements Disposable {
     const found = this.#tryInto(offset, lsn, target);
     if (found !== undefined) return found;
     const latest = this.latestLsn;
-    if (lsn > latest) throw new NotFound(`volume ${this.id} has no LSN ${lsn}: its last is ${latest}`);
+    // Of copies, the owner alone knows what is new.
+    if (this.#pages && lsn > latest) throw new NotFound(`volume ${this.id} has no LSN ${lsn}: its last is ${latest}`);
     throw new NotResident(
       `page ${offset} of volume ${this.id} at LSN ${lsn} is not in shared memory. Read it with the asynchronous call first.`,
     );

@@ -91,4 +91,43 @@ describe("shared memory", () => {
     expect(longestAsyncMs).toBeLessThan(BOUND_MS);
     expect(refused).toBe(0);
   }, 600_000);
+
+  it("a reader that ends in the middle of a read holds memory until it has ended, and its owner waits for a bounded time", async () => {
+    const random = new Random(runSeed("terminated reader"));
+    await using store = await PageStore.open("memory:", { memory: 3 << 19, shared: true });
+    const [volume] = await volumesOf(store, 1);
+    const { id } = volume;
+    let longestMs = 0;
+    /** Reads pages that are not in memory, mostly; how many of them before there was no space. */
+    const readMany = (count: number): number => {
+      for (let n = 0; n < count; n++) {
+        const offset = random.below(SHARED_OFFSETS);
+        const start = performance.now();
+        try {
+          expect(isRight(store.readPageSync(id, offset, 1), 0, offset, 1)).toBe(true);
+        } catch (error) {
+          if (!(error instanceof NoSpace)) throw error;
+          expect(error.message).toContain("by readers on other threads");
+          return n;
+        } finally {
+          longestMs = Math.max(longestMs, performance.now() - start);
+        }
+      }
+      return count;
+    };
+    const worker = start([volume], { reads: 0, seed: 0, stuck: true });
+    expect(await message<string>(worker)).toBe("stuck");
+    expect(readMany(20_000)).toBeLessThan(20_000);
+    // It is waited for once, not with each call.
+    const again = performance.now();
+    for (let i = 0; i < 20; i++) readMany(20_000);
+    expect(performance.now() - again).toBeLessThan(BOUND_MS);
+    await worker.terminate();
+    // The owner learns of it by an event.
+    for (let tries = 0; tries < 1000 && readMany(100) < 100; tries++) await new Promise((r) => setTimeout(r, 5));
+    expect(readMany(20_000)).toBe(20_000);
+    console.log(`longest read of the owner: ${longestMs.toFixed(1)} ms`);
+    expect(longestMs).toBeGreaterThan(900);
+    expect(longestMs).toBeLessThan(BOUND_MS);
+  });
 });
