@@ -165,7 +165,10 @@ describe("a damaged WAL", needs("sqlite3", "python3"), () => {
       const version = at >= 4 && at < 8;
       const frames = await scan(`${damaged}-wal`);
       expect(ends(frames), `byte ${at}`).toEqual(endsOf(states));
-      if (frames !== undefined) expect(frames.ended, `byte ${at}`).toBe("damaged");
+      // A last frame of other salts is what a WAL that was started over looks like: nothing tells it from a stale one.
+      const inLast = at - (whole.length - frameBytes);
+      const ended = inLast >= 8 && inLast < 16 ? "stale" : "damaged";
+      if (frames !== undefined) expect(frames.ended, `byte ${at}`).toBe(ended);
       if (version || round % 6 !== 0) continue;
       execFileSync("sqlite3", [damaged, "PRAGMA wal_checkpoint(TRUNCATE);"]);
       rmSync(`${damaged}-wal`, { force: true });
