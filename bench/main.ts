@@ -100,6 +100,6 @@ async function main(): Promise<void> {
 }
 
 // A suite may run parts of itself in threads and processes of their own.
-if (!isMainThread) runSharedReader();
+if (!isMainThread) await runSharedReader();
 else if (process.argv[2] === "--task") await runTask(process.argv.slice(3));
 else await main();

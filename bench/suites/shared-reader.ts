@@ -1,17 +1,17 @@
 /**
  * One worker of the suite `shared`: attaches to the volume that it is given and, whenever it is told to, looks up all queries,
- * one by one or in batches, and reads the first byte of each page. Also how the rivals on plain memory make their queries.
+ * one by one or in batches, and reads the first byte of each page.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { PinnedPages } from "../../src/store/pinned-pages.js";
 import type { VolumeHandle } from "../../src/store/volume-handle.js";
 import { Random } from "../../test/helpers/random.js";
-
-export const BATCH = 256;
+import { BATCH, type QueryBatch, Reading, type Way } from "./shared-reading.js";
 
 /** What a worker of the suite gets. */
 export interface ReaderData {
-  readonly handle: VolumeHandle;
+  /** Without one, it reads plain memory of its own. */
+  readonly handle: VolumeHandle | undefined;
   readonly queries: QueryPlan;
 }
 
@@ -22,17 +22,9 @@ export interface QueryPlan {
   readonly seed: number;
 }
 
-export type Way = "single" | "batched";
-
 export interface Go {
   readonly way: Way;
   readonly repeats: number;
-}
-
-/** Of one batch: random offsets, and one LSN. */
-export interface QueryBatch {
-  readonly offsets: Uint32Array;
-  readonly lsn: number;
 }
 
 export function makeQueries({ count, pageCount, commits, seed }: QueryPlan): QueryBatch[] {
@@ -67,14 +59,23 @@ function batched(pages: PinnedPages, queries: readonly QueryBatch[]): number {
   return sum;
 }
 
-/** The main program of such a worker, which serves until it is terminated. */
-export function runSharedReader(): void {
-  const { handle, queries: plan } = workerData as ReaderData;
-  const pages = new PinnedPages(handle.shared!, handle.pageSize);
+/** Looks all queries up on the memory that the worker was given, or on its own. */
+async function runner({ handle, queries: plan }: ReaderData): Promise<(way: Way) => number> {
   const queries = makeQueries(plan);
+  if (!handle) {
+    const reading = await Reading.open(plan.pageCount, false);
+    return (way) => reading.run(way, queries);
+  }
+  const pages = new PinnedPages(handle.shared!, handle.pageSize);
+  return (way) => (way === "single" ? single(pages, queries) : batched(pages, queries));
+}
+
+/** The main program of such a worker, which serves until it is terminated. */
+export async function runSharedReader(): Promise<void> {
+  const run = await runner(workerData as ReaderData);
   parentPort!.on("message", ({ way, repeats }: Go) => {
     let sum = 0;
-    for (let i = 0; i < repeats; i++) sum = way === "single" ? single(pages, queries) : batched(pages, queries);
+    for (let i = 0; i < repeats; i++) sum = run(way);
     parentPort!.postMessage(sum);
   });
   parentPort!.postMessage("ready");
