@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PageStore, type Volume } from "../../src/node.js";
 import { Core } from "../../src/probe/core.js";
+import { PageSlabs } from "../../src/store/page-slabs.js";
 import { Random } from "../../test/helpers/random.js";
 import { type AsyncContender, interleaveAsync, median, type Row, type Suite, spread } from "../measure.js";
 
@@ -49,7 +50,16 @@ function contenders(store: PageStore, volume: Volume, queries: readonly Query[])
       return sum;
     },
   });
+  // What the memory alone asks for, without a store: bytes copied to where they were copied to before, and to pages that
+  // the caller keeps, which come from memory that is in no cache.
+  const bare = Array.from({ length: 64 }, (_, i) => new Uint8Array(PAGE_SIZE).fill(i));
+  const slabs = new PageSlabs();
   return [
+    sync("bare copy, one buffer", ({ offset }) => {
+      target.set(bare[offset & 63]);
+      return target[0];
+    }),
+    sync("bare copy, owned", ({ offset }) => slabs.copy(bare[offset & 63])[0]),
     sync("borrowed", ({ offset, lsn }) => store.borrowPage(id, offset, lsn)![0]),
     sync("into, sync", ({ offset, lsn }) => {
       store.readPageIntoSync(id, offset, lsn, target);
@@ -116,7 +126,7 @@ async function measure(
   }));
   const rivals = contenders(store, volume, queries);
   const sums = [];
-  for (const { run } of rivals) sums.push(await run());
+  for (const { implementation, run } of rivals) if (!implementation.startsWith("bare")) sums.push(await run());
   if (new Set(sums).size > 1) throw new Error(`${workload}: the contenders' answers differ: ${sums.join(", ")}`);
   const { empty } = Core.create({ memoryBytes: 1 << 20 }).exports;
   const emptyCall: AsyncContender = {
