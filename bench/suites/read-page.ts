@@ -55,11 +55,6 @@ function contenders(store: PageStore, volume: Volume, queries: readonly Query[])
   const bare = Array.from({ length: 64 }, (_, i) => new Uint8Array(PAGE_SIZE).fill(i));
   const slabs = new PageSlabs();
   return [
-    sync("bare copy, one buffer", ({ offset }) => {
-      target.set(bare[offset & 63]);
-      return target[0];
-    }),
-    sync("bare copy, owned", ({ offset }) => slabs.copy(bare[offset & 63])[0]),
     sync("borrowed", ({ offset, lsn }) => store.borrowPage(id, offset, lsn)![0]),
     sync("into, sync", ({ offset, lsn }) => {
       store.readPageIntoSync(id, offset, lsn, target);
@@ -87,6 +82,11 @@ function contenders(store: PageStore, volume: Volume, queries: readonly Query[])
         return sum;
       },
     },
+    sync("bare copy, one buffer", ({ offset }) => {
+      target.set(bare[offset & 63]);
+      return target[0];
+    }),
+    sync("bare copy, owned", ({ offset }) => slabs.copy(bare[offset & 63])[0]),
   ];
 }
 
