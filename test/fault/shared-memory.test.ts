@@ -14,7 +14,7 @@ import { Random, runSeed } from "../helpers/random.js";
 import { isRight, SHARED_OFFSETS, SHARED_PAGE_SIZE, sharedCommit } from "../helpers/shared-history.js";
 import type { ReaderResult, ReaderTask } from "./programs/shared-reader.js";
 
-const READS = Number(process.env.SHARED_READS ?? 200_000);
+const READS = Number(process.env.SHARED_READS ?? 1_000_000);
 const READERS = 8;
 /** No call may take longer, on a machine where the processors are shared by many. */
 const BOUND_MS = 10_000;
