@@ -2,7 +2,7 @@
  * Memory that other threads read while its owner commits to it, loads into it and evicts from it: no page is ever wrong, no
  * read waits without bound, and a reader that dies in the middle of a read holds nothing for long.
  *
- * `SHARED_READS=1000000 npx vitest run test/fault/shared-memory.test.ts` reads a million pages.
+ * `SHARED_READS=10000000 npx vitest run test/fault/shared-memory.test.ts` reads ten times as many pages.
  */
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
