@@ -9,6 +9,11 @@
  */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Of a read: the key most likely does not exist yet. Where the storage cannot say "absent" plainly (403 to whoever may not
+   * list, a page of HTML for everything), that is how it says it; to any other read the same answer is an error.
+   */
+  readonly probing?: boolean | undefined;
 }
 
 export interface RangeOptions extends CallOptions {
@@ -36,6 +41,11 @@ export interface IoStats {
   /** Calls that made bytes durable (fsync), and the milliseconds they took. */
   syncs: number;
   syncMs: number;
+  /** Requests that were sent again after a failure. */
+  retries: number;
+  /** Reads that were sent a second time because they were slow, and how many of these answered first. */
+  hedges: number;
+  hedgesWon: number;
 }
 
 export interface ObjectStore {
@@ -81,5 +91,8 @@ export function newIoStats(): IoStats {
     bytesWritten: 0,
     syncs: 0,
     syncMs: 0,
+    retries: 0,
+    hedges: 0,
+    hedgesWon: 0,
   };
 }
