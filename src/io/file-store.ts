@@ -1,12 +1,7 @@
 /**
- * An object store in a folder: the only file of `src/io` that touches the file system. An object is a file whose path
- * is its key; folders are made as they are needed and never removed. A folder that does not exist reads as empty.
- *
- * Writing: the bytes go to a temporary name in the object's own folder (`.tmp-…`, which no key can be) and are synced;
- * then `link()`, which refuses a name that is taken, or `rename()`, which replaces, gives them their name; then the
- * folder is synced, and every folder above it that this store has not synced before. So an object is whole or absent
- * at every instant, and one whose call has returned survives a power cut. `NoSpace`, `ReadOnly` and `Aborted` mean that
- * nothing was written; an error after the name was given is `Unavailable` and leaves open whether the object will last.
+ * An object store in a folder. An object is a file whose path is its key; folders are made as they are needed and never
+ * removed. A folder that does not exist reads as empty. How an object is written, and what that promises, is in
+ * `file-writer.ts`; reading, listing and deleting are here.
  *
  * A process that dies while it writes leaves its temporary file behind. `list` does not show it, and removes it after a
  * day where the store was opened for writing.
@@ -15,13 +10,13 @@
  * the folder is ever collected.
  */
 import * as fs from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { Closed, Corrupt, InvalidArgument, ReadOnly, throwIfAborted, Unavailable } from "../core/errors.js";
-import { toHex } from "../core/ids.js";
+import { Closed, Corrupt, InvalidArgument, throwIfAborted } from "../core/errors.js";
 import { type Descriptor, DescriptorCache } from "./descriptor-cache.js";
 import { readFailure, systemCode, writeFailure } from "./file-errors.js";
+import { FileWriter, notFolder, TEMPORARY } from "./file-writer.js";
 import { checkKey, checkPrefix, checkRange, isKeyPart } from "./object-key.js";
 import {
   type CallOptions,
@@ -34,28 +29,22 @@ import {
 
 const MAX_OPEN_FILES = 128;
 const SHORT_RANGE_BYTES = 128 << 10;
-const TEMPORARY = ".tmp-";
 const STALE_MS = 24 * 60 * 60 * 1000;
 /** Without O_NONBLOCK, opening a named pipe that somebody put in the folder would wait for ever. */
 const READ_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
-const ELSEWHERE = "Commits cannot be made safe there: use a folder on another file system";
-const LINK_UNSUPPORTED = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
 
 const open = promisify(fs.open);
 const close = promisify(fs.close);
 const fstat = promisify(fs.fstat);
 const read = promisify(fs.read);
-const { link, lstat, mkdir, readdir, rename, unlink } = fs.promises;
+const { lstat, readdir, unlink } = fs.promises;
 
 export class FileStore implements ObjectStore {
   /** `file:` and the absolute path, which `open` takes back. */
   readonly url: string;
   readonly stats = newIoStats();
   readonly #root: string;
-  /** Folders that exist with a synced name, or are being made so. */
-  readonly #folders = new Map<string, Promise<void>>();
-  /** Folders that could not be synced after an object got its name there. */
-  readonly #unsynced = new Set<string>();
+  readonly #writer: FileWriter;
   readonly #descriptors = new DescriptorCache(MAX_OPEN_FILES, fs.closeSync);
   #writable = false;
   #closed = false;
@@ -67,6 +56,7 @@ export class FileStore implements ObjectStore {
     }
     this.#root = resolve(folder);
     this.url = `file:${this.#root}`;
+    this.#writer = new FileWriter(this.#root, this.stats);
   }
 
   /**
@@ -122,7 +112,7 @@ export class FileStore implements ObjectStore {
   async get(key: string, options?: CallOptions): Promise<Uint8Array | undefined> {
     const path = this.#startRead(key, options);
     // A caller reads an object back to learn whether a write that failed was applied: it must last if we say so.
-    if (this.#unsynced.has(dirname(path))) await this.#settleFolder(dirname(path), key);
+    await this.#writer.settle(key);
     let fd = -1;
     try {
       fd = await open(path, READ_FLAGS);
@@ -163,20 +153,13 @@ export class FileStore implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array, options?: CallOptions): Promise<void> {
-    await this.#write(key, bytes, options, rename);
+    this.#startWrite(key);
+    await this.#writer.replace(key, bytes, options).finally(() => this.#descriptors.drop(key));
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array, options?: CallOptions): Promise<"created" | "exists"> {
-    let outcome: "created" | "exists" = "created";
-    await this.#write(key, bytes, options, async (temporary, path) => {
-      try {
-        await link(temporary, path);
-      } catch (error) {
-        if (systemCode(error) !== "EEXIST") throw error;
-        outcome = "exists";
-      }
-    });
-    return outcome;
+    this.#startWrite(key);
+    return await this.#writer.create(key, bytes, options).finally(() => this.#descriptors.drop(key));
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
@@ -208,24 +191,10 @@ export class FileStore implements ObjectStore {
     }
   }
 
-  /** Makes the folder where there is none, and links a temporary file twice: a file system must refuse the second. */
   async checkWritable(options?: CallOptions): Promise<void> {
     this.#checkOpen();
     throwIfAborted(options?.signal, `checking that ${this.url} can be written`);
-    const temporary = await this.#writeTemporary(this.#root, new Uint8Array(0), options);
-    const second = `${temporary}-link`;
-    try {
-      await link(temporary, second);
-      const again = await link(temporary, second).then(() => undefined, systemCode);
-      if (again !== "EEXIST")
-        throw new ReadOnly(`${this.url}: its file system lets a link replace a file. ${ELSEWHERE}`);
-    } catch (error) {
-      if (!LINK_UNSUPPORTED.includes(systemCode(error) ?? "")) throw writeFailure(error, second);
-      throw new ReadOnly(`${this.url}: its file system has no hard links. ${ELSEWHERE}`, { cause: error });
-    } finally {
-      await unlink(second).catch(ignore);
-      await unlink(temporary).catch(ignore);
-    }
+    await this.#writer.check(options);
     this.#writable = true;
   }
 
@@ -242,7 +211,11 @@ export class FileStore implements ObjectStore {
     if (this.#closed) throw new Closed(`${this.url} was closed. Open the store again`);
   }
 
-  // Reading
+  #startWrite(key: string): void {
+    checkKey(key);
+    this.#checkOpen();
+    this.stats.puts++;
+  }
 
   #startRead(key: string, options?: CallOptions): string {
     checkKey(key);
@@ -308,21 +281,10 @@ export class FileStore implements ObjectStore {
   /** An absent file is a value. All else is thrown: what cannot be read must not look absent. */
   #absent(error: unknown, path: string, key: string): undefined {
     const code = systemCode(error);
-    if (code === "ENOTDIR") throw this.#notFolder(key, error);
+    if (code === "ENOTDIR") throw notFolder(this.#root, key, error);
     if (code !== "ENOENT") throw readFailure(error, path);
     this.stats.misses++;
     return undefined;
-  }
-
-  /** A file stands where a folder should: the caller named a file as the store, or somebody replaced a folder. */
-  #notFolder(key: string, cause: unknown): InvalidArgument | Corrupt {
-    if (!isFolder(this.#root)) {
-      return new InvalidArgument(`${this.#root} is not a folder. Name the folder of the store, or a new one`, {
-        cause,
-      });
-    }
-    const place = { key, byteOffset: 0, expected: "folders on the way to it", actual: "a file" };
-    return new Corrupt("not a store's folder", place, { cause });
   }
 
   async *#walk(folder: string, beginning: string, options: CallOptions | undefined): AsyncGenerator<ObjectInfo> {
@@ -350,131 +312,6 @@ export class FileStore implements ObjectStore {
     if (!this.#writable) return;
     const found = await lstat(path).catch(ignore);
     if (found && Date.now() - found.mtimeMs > STALE_MS) await unlink(path).catch(ignore);
-  }
-
-  // Writing
-
-  async #write(
-    key: string,
-    bytes: Uint8Array,
-    options: CallOptions | undefined,
-    giveName: (temporary: string, path: string) => Promise<void>,
-  ): Promise<void> {
-    checkKey(key);
-    this.#checkOpen();
-    const path = this.#path(key);
-    const folder = dirname(path);
-    this.stats.puts++;
-    const temporary = await this.#writeTemporary(folder, bytes, options);
-    try {
-      throwIfAborted(options?.signal, `writing ${key}`);
-      await giveName(temporary, path);
-    } catch (error) {
-      throw this.#writeFailure(error, path, key);
-    } finally {
-      this.#descriptors.drop(key);
-      await unlink(temporary).catch(ignore);
-    }
-    // Also where the key was taken: that the object exists must be as durable as a caller will take it to be.
-    await this.#settleFolder(folder, key);
-  }
-
-  /** Makes the names in `folder` durable. */
-  async #settleFolder(folder: string, key: string): Promise<void> {
-    try {
-      await this.#syncFolder(folder);
-      this.#unsynced.delete(folder);
-    } catch (error) {
-      this.#unsynced.add(folder);
-      throw new Unavailable(`syncing ${folder} failed: ${key} may or may not survive a power cut`, { cause: error });
-    }
-  }
-
-  /** Writes and syncs a file of a fresh name in `folder`; leaves nothing behind when it fails. */
-  async #writeTemporary(folder: string, bytes: Uint8Array, options: CallOptions | undefined): Promise<string> {
-    throwIfAborted(options?.signal, `writing in ${folder}`);
-    const path = `${folder}/${TEMPORARY}${toHex(crypto.getRandomValues(new Uint8Array(8)))}`;
-    try {
-      await this.#makeFolder(folder);
-      const file = await fs.promises.open(path, "wx").catch(async (error) => {
-        if (systemCode(error) !== "ENOENT") throw error;
-        this.#folders.clear(); // somebody removed the folder since this store made it
-        await this.#makeFolder(folder);
-        return fs.promises.open(path, "wx");
-      });
-      try {
-        await file.writeFile(bytes);
-        this.stats.bytesWritten += bytes.length;
-        throwIfAborted(options?.signal, `writing in ${folder}`);
-        await this.#timeSync(() => file.sync());
-      } finally {
-        await file.close();
-      }
-      return path;
-    } catch (error) {
-      await unlink(path).catch(ignore);
-      throw this.#writeFailure(error, folder, folder.slice(this.#root.length + 1));
-    }
-  }
-
-  #writeFailure(error: unknown, path: string, key: string): unknown {
-    const code = systemCode(error);
-    // EEXIST: of `mkdir`, that the folder is a file. EISDIR: of `rename`, that the object is a folder.
-    return code === "ENOTDIR" || code === "EEXIST" || code === "EISDIR"
-      ? this.#notFolder(key, error)
-      : writeFailure(error, path);
-  }
-
-  #makeFolder(folder: string): Promise<void> {
-    let made = this.#folders.get(folder);
-    if (made === undefined) {
-      made = folder === this.#root ? this.#makeRoot() : this.#makeInside(folder);
-      made.catch(() => this.#folders.delete(folder));
-      this.#folders.set(folder, made);
-    }
-    return made;
-  }
-
-  async #makeInside(folder: string): Promise<void> {
-    const parent = dirname(folder);
-    await this.#makeFolder(parent);
-    await mkdir(folder).catch((error) => {
-      if (systemCode(error) !== "EEXIST") throw error;
-    });
-    // Also where it existed: another process may have made it a moment ago, and not have synced its name yet.
-    await this.#syncFolder(parent);
-  }
-
-  async #makeRoot(): Promise<void> {
-    const first = await mkdir(this.#root, { recursive: true });
-    if (first === undefined) return;
-    for (let made = this.#root; made.length >= first.length; made = dirname(made))
-      await this.#syncFolder(dirname(made));
-  }
-
-  async #syncFolder(folder: string): Promise<void> {
-    if (process.platform === "win32") return; // it has no such call
-    const handle = await fs.promises.open(folder, "r");
-    try {
-      await this.#timeSync(() => handle.sync());
-    } finally {
-      await handle.close();
-    }
-  }
-
-  async #timeSync(sync: () => Promise<void>): Promise<void> {
-    const start = performance.now();
-    await sync();
-    this.stats.syncs++;
-    this.stats.syncMs += performance.now() - start;
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return fs.statSync(path).isDirectory();
-  } catch {
-    return false;
   }
 }
 

@@ -17,6 +17,7 @@ const MAY_USE_FS = [
   "src/cli/find-segment.ts",
   "src/cli/store-option.ts",
   "src/io/file-store.ts",
+  "src/io/file-writer.ts",
   "src/sqlite/database-and-wal.ts",
   "src/sqlite/import-file.ts",
   "src/sqlite/input-file.ts",

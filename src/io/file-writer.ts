@@ -1,0 +1,215 @@
+/**
+ * The writing half of the file store. The bytes go to a temporary name in the object's own folder (`.tmp-…`, which no key
+ * can be) and are synced; then `link()`, which refuses a name that is taken, or `rename()`, which replaces, gives them
+ * their name; then the folder is synced, and every folder above it that this writer has not synced before. So an object
+ * is whole or absent at every instant, and one whose call has returned survives a power cut. `NoSpace`, `ReadOnly` and
+ * `Aborted` mean that nothing was written; an error after the name was given is `Unavailable` and leaves open whether the
+ * object will last.
+ */
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { Corrupt, InvalidArgument, ReadOnly, throwIfAborted, Unavailable } from "../core/errors.js";
+import { toHex } from "../core/ids.js";
+import { systemCode, writeFailure } from "./file-errors.js";
+import type { CallOptions, IoStats } from "./object-store.js";
+
+/** What the names of temporary files begin with. */
+export const TEMPORARY = ".tmp-";
+const ELSEWHERE = "Commits cannot be made safe there: use a folder on another file system";
+const LINK_UNSUPPORTED = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
+
+const { link, mkdir, rename, unlink } = fs.promises;
+
+export class FileWriter {
+  readonly #root: string;
+  /** Of the store: this writer counts the bytes and the syncs. */
+  readonly #stats: IoStats;
+  /** Folders that exist with a synced name, or are being made so. */
+  readonly #folders = new Map<string, Promise<void>>();
+  /** Folders that could not be synced after an object got its name there. */
+  readonly #unsynced = new Set<string>();
+
+  /** @param root an absolute path. Nothing is touched before the first call. */
+  constructor(root: string, stats: IoStats) {
+    this.#root = root;
+    this.#stats = stats;
+  }
+
+  /** Creates or replaces; durable when it resolves. */
+  async replace(key: string, bytes: Uint8Array, options?: CallOptions): Promise<void> {
+    await this.#write(key, bytes, options, rename);
+  }
+
+  /** Creates, durably; "exists" where the name is taken, and then that is durable. */
+  async create(key: string, bytes: Uint8Array, options?: CallOptions): Promise<"created" | "exists"> {
+    let outcome: "created" | "exists" = "created";
+    await this.#write(key, bytes, options, async (temporary, path) => {
+      try {
+        await link(temporary, path);
+      } catch (error) {
+        if (systemCode(error) !== "EEXIST") throw error;
+        outcome = "exists";
+      }
+    });
+    return outcome;
+  }
+
+  /** Makes the folder where there is none, and links a temporary file twice: a file system must refuse the second. */
+  async check(options?: CallOptions): Promise<void> {
+    const temporary = await this.#writeTemporary(this.#root, new Uint8Array(0), options);
+    const second = `${temporary}-link`;
+    try {
+      await link(temporary, second);
+      const again = await link(temporary, second).then(() => undefined, systemCode);
+      if (again !== "EEXIST")
+        throw new ReadOnly(`file:${this.#root}: its file system lets a link replace a file. ${ELSEWHERE}`);
+    } catch (error) {
+      if (!LINK_UNSUPPORTED.includes(systemCode(error) ?? "")) throw writeFailure(error, second);
+      throw new ReadOnly(`file:${this.#root}: its file system has no hard links. ${ELSEWHERE}`, { cause: error });
+    } finally {
+      await unlink(second).catch(ignore);
+      await unlink(temporary).catch(ignore);
+    }
+  }
+
+  /** Where an object of the folder of `key` may not last, since the folder could not be synced: makes it last. */
+  async settle(key: string): Promise<void> {
+    if (this.#unsynced.size === 0) return;
+    const folder = dirname(this.#path(key));
+    if (this.#unsynced.has(folder)) await this.#settleFolder(folder, key);
+  }
+
+  #path(key: string): string {
+    return `${this.#root}/${key}`;
+  }
+
+  async #write(
+    key: string,
+    bytes: Uint8Array,
+    options: CallOptions | undefined,
+    giveName: (temporary: string, path: string) => Promise<void>,
+  ): Promise<void> {
+    const path = this.#path(key);
+    const folder = dirname(path);
+    const temporary = await this.#writeTemporary(folder, bytes, options);
+    try {
+      throwIfAborted(options?.signal, `writing ${key}`);
+      await giveName(temporary, path);
+    } catch (error) {
+      throw this.#writeFailure(error, path, key);
+    } finally {
+      await unlink(temporary).catch(ignore);
+    }
+    // Also where the key was taken: that the object exists must be as durable as a caller will take it to be.
+    await this.#settleFolder(folder, key);
+  }
+
+  /** Makes the names in `folder` durable. */
+  async #settleFolder(folder: string, key: string): Promise<void> {
+    try {
+      await this.#syncFolder(folder);
+      this.#unsynced.delete(folder);
+    } catch (error) {
+      this.#unsynced.add(folder);
+      throw new Unavailable(`syncing ${folder} failed: ${key} may or may not survive a power cut`, { cause: error });
+    }
+  }
+
+  /** Writes and syncs a file of a fresh name in `folder`; leaves nothing behind when it fails. */
+  async #writeTemporary(folder: string, bytes: Uint8Array, options: CallOptions | undefined): Promise<string> {
+    throwIfAborted(options?.signal, `writing in ${folder}`);
+    const path = `${folder}/${TEMPORARY}${toHex(crypto.getRandomValues(new Uint8Array(8)))}`;
+    try {
+      await this.#makeFolder(folder);
+      const file = await fs.promises.open(path, "wx").catch(async (error) => {
+        if (systemCode(error) !== "ENOENT") throw error;
+        this.#folders.clear(); // somebody removed the folder since this store made it
+        await this.#makeFolder(folder);
+        return fs.promises.open(path, "wx");
+      });
+      try {
+        await file.writeFile(bytes);
+        this.#stats.bytesWritten += bytes.length;
+        throwIfAborted(options?.signal, `writing in ${folder}`);
+        await this.#timeSync(() => file.sync());
+      } finally {
+        await file.close();
+      }
+      return path;
+    } catch (error) {
+      await unlink(path).catch(ignore);
+      throw this.#writeFailure(error, folder, folder.slice(this.#root.length + 1));
+    }
+  }
+
+  #writeFailure(error: unknown, path: string, key: string): unknown {
+    const code = systemCode(error);
+    // EEXIST: of `mkdir`, that the folder is a file. EISDIR: of `rename`, that the object is a folder.
+    return code === "ENOTDIR" || code === "EEXIST" || code === "EISDIR"
+      ? notFolder(this.#root, key, error)
+      : writeFailure(error, path);
+  }
+
+  #makeFolder(folder: string): Promise<void> {
+    let made = this.#folders.get(folder);
+    if (made === undefined) {
+      made = folder === this.#root ? this.#makeRoot() : this.#makeInside(folder);
+      made.catch(() => this.#folders.delete(folder));
+      this.#folders.set(folder, made);
+    }
+    return made;
+  }
+
+  async #makeInside(folder: string): Promise<void> {
+    const parent = dirname(folder);
+    await this.#makeFolder(parent);
+    await mkdir(folder).catch((error) => {
+      if (systemCode(error) !== "EEXIST") throw error;
+    });
+    // Also where it existed: another process may have made it a moment ago, and not have synced its name yet.
+    await this.#syncFolder(parent);
+  }
+
+  async #makeRoot(): Promise<void> {
+    const first = await mkdir(this.#root, { recursive: true });
+    if (first === undefined) return;
+    for (let made = this.#root; made.length >= first.length; made = dirname(made))
+      await this.#syncFolder(dirname(made));
+  }
+
+  async #syncFolder(folder: string): Promise<void> {
+    if (process.platform === "win32") return; // it has no such call
+    const handle = await fs.promises.open(folder, "r");
+    try {
+      await this.#timeSync(() => handle.sync());
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #timeSync(sync: () => Promise<void>): Promise<void> {
+    const start = performance.now();
+    await sync();
+    this.#stats.syncs++;
+    this.#stats.syncMs += performance.now() - start;
+  }
+}
+
+/** A file stands where a folder should: the caller named a file as the store, or somebody replaced a folder. */
+export function notFolder(root: string, key: string, cause: unknown): InvalidArgument | Corrupt {
+  if (!isFolder(root)) {
+    return new InvalidArgument(`${root} is not a folder. Name the folder of the store, or a new one`, { cause });
+  }
+  const place = { key, byteOffset: 0, expected: "folders on the way to it", actual: "a file" };
+  return new Corrupt("not a store's folder", place, { cause });
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return fs.statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function ignore(): undefined {}
