@@ -76,8 +76,12 @@ export class OutcomeUnknown extends PalimpsestError {
 
 /** The storage failed in a way that may pass; `cause` keeps its own error. Trying again is safe. */
 export class Unavailable extends PalimpsestError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Where the storage asked to be left alone for so long (`Retry-After`). Declared, so that it is no field where it is not known. */
+  declare readonly retryAfterMs?: number;
+
+  constructor(message: string, options?: ErrorOptions & { readonly retryAfterMs?: number | undefined }) {
     super("Unavailable", message, options);
+    if (options?.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 }
 

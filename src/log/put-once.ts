@@ -2,7 +2,8 @@
  * Putting one object of a sequence and finding out what became of it. The answer to a PUT can be lost while the PUT was
  * applied, so nothing but the bytes at the key says who won: "exists" alone is not a defeat, and an error is not a failure.
  */
-import { Closed, InvalidArgument, NoSpace, ReadOnly } from "../core/errors.js";
+import { Closed, InvalidArgument, NoSpace, ReadOnly, Unavailable } from "../core/errors.js";
+import { type BackoffPolicy, DEFAULT_BACKOFF, delayAfter, sleep } from "../io/backoff.js";
 import type { ObjectStore } from "../io/object-store.js";
 
 export type PutOutcome =
@@ -10,8 +11,6 @@ export type PutOutcome =
   /** Another's object is at the key: these bytes. */
   | { readonly status: "lost"; readonly bytes: Uint8Array }
   | { readonly status: "unknown"; readonly cause: unknown };
-
-const TRIES = 3;
 
 /** These say that nothing was written, once the key was read and found absent. */
 const isRefusal = (error: unknown) =>
@@ -21,6 +20,7 @@ const isRefusal = (error: unknown) =>
  * Takes no signal: from the moment the bytes are on their way, the attempt ends by its outcome.
  *
  * @param isOurs Whether the object found at the key is this attempt's. May throw `Corrupt`.
+ * @param policy How often the object is put, and how long to wait in between.
  * @throws NoSpace, ReadOnly: refused, and nothing is at the key.
  */
 export async function putOnce(
@@ -28,14 +28,14 @@ export async function putOnce(
   key: string,
   bytes: Uint8Array,
   isOurs: (found: Uint8Array) => boolean,
+  policy: BackoffPolicy = DEFAULT_BACKOFF,
 ): Promise<PutOutcome> {
-  let cause: unknown;
-  for (let tries = 0; tries < TRIES; tries++) {
+  for (let tries = 1; ; tries++) {
     let error: unknown;
     try {
       if ((await objects.putIfAbsent(key, bytes)) === "created") return { status: "ours" };
     } catch (thrown) {
-      error = cause = thrown;
+      error = thrown;
     }
     let found: Uint8Array | undefined;
     try {
@@ -45,7 +45,11 @@ export async function putOnce(
     }
     if (found !== undefined) return isOurs(found) ? { status: "ours" } : { status: "lost", bytes: found };
     if (isRefusal(error)) throw error;
-    // Absent now, though the first PUT may still land: the same bytes again can only make the same commit.
+    // A collector took what was there, or the storage was wrong for a moment.
+    error ??= new Unavailable(`${objects.url} said that ${key} exists, and then that it does not`);
+    const delayMs = delayAfter(tries, error, policy);
+    if (delayMs === undefined) return { status: "unknown", cause: error };
+    await sleep(delayMs, `putting ${key}`);
+    // Absent when it was read, though the first PUT may still land: the same bytes again can only make the same commit.
   }
-  return { status: "unknown", cause };
 }

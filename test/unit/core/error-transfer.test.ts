@@ -32,6 +32,7 @@ test.each([
   new ReadOnly("read only"),
   new Truncated("forgotten", 12),
   new Unavailable("later"),
+  new Unavailable("much later", { retryAfterMs: 1500 }),
   new UnsupportedFormat("new"),
 ])("$code keeps its class, its words and its fields", (error) => {
   const back = fromPlainError(structuredClone(toPlainError(error)));

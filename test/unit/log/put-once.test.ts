@@ -1,5 +1,5 @@
 /** What an attempt's outcome is when the storage answers truly, falsely, late or not at all. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { NoSpace, ReadOnly, Unavailable } from "../../../src/core/errors.js";
 import { compareBytes } from "../../../src/core/ids.js";
 import { MemoryStore } from "../../../src/io/memory-store.js";
@@ -9,7 +9,8 @@ import { putOnce } from "../../../src/log/put-once.js";
 const mine = Uint8Array.of(1);
 const theirs = Uint8Array.of(2);
 const isMine = (found: Uint8Array) => compareBytes(found, mine) === 0;
-const put = (objects: ObjectStore) => putOnce(objects, "c/1", mine, isMine);
+const policy = { attempts: 3, baseMs: 1, capMs: 1 };
+const put = (objects: ObjectStore) => putOnce(objects, "c/1", mine, isMine, policy);
 
 /** A store whose next calls go as scripted; after that they go well. */
 function scripted(
@@ -70,6 +71,41 @@ describe("putOnce", () => {
   it("is unknown when the key cannot be read back, and when every try failed", async () => {
     expect((await put(scripted(["lose"], ["fail"]).objects)).status).toBe("unknown");
     expect((await put(scripted(["fail", "fail", "fail"]).objects)).status).toBe("unknown");
+  });
+
+  it("is unknown, without another try, when the storage asks to be left alone for very long", async () => {
+    const { objects, calls } = scripted([new Unavailable("maintenance", { retryAfterMs: 3_600_000 })]);
+    expect((await put(objects)).status).toBe("unknown");
+    expect(calls).toEqual(["put", "get"]);
+  });
+
+  it("waits between its tries, longer and longer", async () => {
+    vi.useFakeTimers();
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    try {
+      const { objects, calls } = scripted(["fail", "fail"]);
+      const slow = putOnce(objects, "c/1", mine, isMine, { attempts: 3, baseMs: 200, capMs: 1000 });
+      await vi.advanceTimersByTimeAsync(99);
+      expect(calls).toEqual(["put", "get"]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(calls).toEqual(["put", "get", "put", "get"]);
+      await vi.advanceTimersByTimeAsync(199);
+      expect(calls).toHaveLength(4);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(await slow).toEqual({ status: "ours" });
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+      vi.restoreAllMocks();
+    }
+  });
+
+  it("is unknown when the key is said to exist and then not to", async () => {
+    const { objects } = scripted([]);
+    objects.putIfAbsent = async () => "exists";
+    const outcome = await put(objects);
+    expect(outcome.status).toBe("unknown");
+    expect(outcome.status === "unknown" && outcome.cause).toBeInstanceOf(Unavailable);
   });
 
   it("throws what refused it, once nothing is found at the key", async () => {
