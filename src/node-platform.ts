@@ -1,13 +1,18 @@
-/** The platform under `palimpsest/node`: folders as storage, and Node's own SHA-256. */
+/** The platform under `palimpsest/node`: folders and buckets as storage, and Node's own SHA-256. */
 import { createHash } from "node:crypto";
 import { FileStore } from "./io/file-store.js";
+import { S3Store } from "./io/s3-store.js";
 import { type Platform, portablePlatform, unknownUrl } from "./store/platform.js";
 
 export const nodePlatform: Platform = {
-  openObjects(url) {
+  openObjects(url, options = {}) {
     if (url.startsWith("file:")) return FileStore.open(url);
-    if (url === "memory:") return portablePlatform.openObjects(url);
-    throw unknownUrl(url, "file: and memory:");
+    if (url.startsWith("s3:")) {
+      const { s3, requestTimeoutMs } = options;
+      return S3Store.open(url, { ...s3, requestTimeoutMs }, process.env);
+    }
+    if (/^(memory|https?):/i.test(url)) return portablePlatform.openObjects(url, options);
+    throw unknownUrl(url, "file:, s3:, https:, http: and memory:");
   },
   sha256: (bytes) => createHash("sha256").update(bytes).digest(),
 };
