@@ -20,11 +20,24 @@ import { segments } from "./suites/segments.js";
 import { shared } from "./suites/shared.js";
 import { runSharedReader } from "./suites/shared-reader.js";
 import { sizes } from "./suites/sizes.js";
+import { tail } from "./suites/tail.js";
 
 /** A suite may print its rows in a form of its own. */
 type Printing = Suite & { print?(rows: readonly Row[]): void };
 
-const suites: readonly Printing[] = [probe, open, segments, resolve, readPage, shared, importSuite, cold, peers, sizes];
+const suites: readonly Printing[] = [
+  probe,
+  open,
+  segments,
+  resolve,
+  readPage,
+  shared,
+  importSuite,
+  cold,
+  peers,
+  sizes,
+  tail,
+];
 
 const usage = `Usage: npm run bench -- <suite> [--quick] [--json FILE]
        npm run bench -- report [--quick] [--from FOLDER] [--out FILE]

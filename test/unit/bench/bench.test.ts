@@ -14,19 +14,22 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test.each(["probe", "open", "segments", "read-page", "shared", "import", "sizes"])("%s --quick --json", (suite) => {
-  const json = join(folder, `${suite}.json`);
-  const output = execFileSync(process.execPath, [main, suite, "--quick", "--json", json], { encoding: "utf8" });
-  const rows = JSON.parse(readFileSync(json, "utf8")) as Row[];
-  expect(rows.length).toBeGreaterThan(3);
-  for (const row of rows) {
-    expect(Object.keys(row).sort()).toEqual(["implementation", "metric", "suite", "unit", "value", "workload"]);
-    expect(row.suite).toBe(suite);
-    expect(Number.isFinite(row.value)).toBe(true);
-    expect(output).toContain(row.workload);
-    expect(output).toContain(row.implementation);
-  }
-});
+test.each(["probe", "open", "segments", "read-page", "shared", "import", "sizes", "tail"])(
+  "%s --quick --json",
+  (suite) => {
+    const json = join(folder, `${suite}.json`);
+    const output = execFileSync(process.execPath, [main, suite, "--quick", "--json", json], { encoding: "utf8" });
+    const rows = JSON.parse(readFileSync(json, "utf8")) as Row[];
+    expect(rows.length).toBeGreaterThan(3);
+    for (const row of rows) {
+      expect(Object.keys(row).sort()).toEqual(["implementation", "metric", "suite", "unit", "value", "workload"]);
+      expect(row.suite).toBe(suite);
+      expect(Number.isFinite(row.value)).toBe(true);
+      expect(output).toContain(row.workload);
+      expect(output).toContain(row.implementation);
+    }
+  },
+);
 
 test("wrong usage is told, and exits with 2", () => {
   for (const args of [[], ["no-such-suite"], ["probe", "--fast"]]) {
