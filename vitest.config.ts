@@ -16,6 +16,7 @@ export default defineConfig({
   plugins: [wasmAsBytes],
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/helpers/ceph-run.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: "forks",
