@@ -30,7 +30,7 @@ describe("Latency", () => {
     };
     add(600, 10);
     expect(latency.value).toBe(10);
-    add(40, 500);
+    add(100, 500);
     expect(latency.value).toBe(500);
     add(600, 10);
     expect(latency.value).toBe(10);

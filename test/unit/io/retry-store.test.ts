@@ -107,8 +107,11 @@ describe("RetryStore", () => {
     const late = new ScriptedStore([fail]);
     const aborted = new AbortController();
     aborted.abort();
-    expect(await settle(new RetryStore(late).get("k", { signal: aborted.signal }))).toBeInstanceOf(Aborted);
+    const onEvent = vi.fn();
+    const tooLate = new RetryStore(late, { onEvent }).get("k", { signal: aborted.signal });
+    expect(await settle(tooLate)).toBeInstanceOf(Aborted);
     expect(late.sent).toHaveLength(1);
+    expect(onEvent).not.toHaveBeenCalled();
   });
 
   it("leaves a dead storage alone: a hundred retries, then one request for each call, until it answers again", async () => {
