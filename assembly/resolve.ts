@@ -12,6 +12,7 @@
 import { HEAP, LOCALS, OFFSETS, published, publishedByte, RESULT } from "./memory";
 import {
   DROPS,
+  IMAGE,
   localBitsOf,
   ones,
   PART_BYTES,
@@ -66,12 +67,18 @@ export function resolveOne(table: u32, offset: u32, lsn: f64, result: u32): u32 
   let segment: u32 = 0;
   let local: u32 = 0;
   const first = table + TABLE_HEADER_BYTES;
-  const end = first + load<u32>(table) * PART_BYTES;
+  let end = first + load<u32>(table) * PART_BYTES;
   for (let part = first; part < end; part += PART_BYTES) {
     const last = load<f64>(part, 16);
     if (last <= written || last < dropped) break;
     const base = load<f64>(part, 8);
     const kind = publishedByte(part);
+    if (kind == IMAGE) {
+      const parts = load<u32>(part, 44) * PART_BYTES;
+      if (base > lsn) part += parts;
+      else end = part + PART_BYTES + parts;
+      continue;
+    }
     if (base > lsn) continue;
     if (offset - load<u32>(part, 24) > load<u32>(part, 28)) {
       if (kind != UNLOADED || offset < load<u32>(part, 48)) continue;

@@ -96,13 +96,13 @@ function decodeState(reader: ByteReader): CatalogEntry[] {
   return state;
 }
 
-function readPageSize(reader: ByteReader): number {
+export function readPageSize(reader: ByteReader): number {
   const value = reader.varint();
   if (!isPageSize(value)) throw reader.corrupt("page size", "a power of two from 512 to 65536", `${value}`);
   return value;
 }
 
-function readName(reader: ByteReader): string {
+export function readName(reader: ByteReader): string {
   const name = reader.text(MAX_NAME_BYTES);
   if (name.length === 0) throw reader.corrupt("volume name", "at least 1 byte", "none");
   return name;

@@ -19,7 +19,8 @@ import { compareBytes, toHex } from "../core/ids.js";
 import { sha256 } from "../core/sha256.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 
-export const LOG_FORMAT_VERSION = 0;
+/** What is written. Version 0, which has no nonces, images and stubs, is still read. */
+export const LOG_FORMAT_VERSION = 1;
 export const ENVELOPE_BYTES = 32;
 export const CHECKSUM_BYTES = 16;
 const CHECKED_HEADER_BYTES = 16;
@@ -27,10 +28,10 @@ const MAX_KEY_BYTES = 255;
 
 const MAGIC = Uint8Array.of(0x89, 0x50, 0x4c, 0x4f, 0x47, 0x0d, 0x0a, 0x1a);
 
-export const Kind = { record: 1, manifest: 2, leaf: 3, catalogRecord: 4, sharedList: 5 } as const;
+export const Kind = { record: 1, manifest: 2, leaf: 3, catalogRecord: 4, sharedList: 5, stub: 6 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
-const KIND_NAMES = ["nothing", "a record", "a manifest", "a leaf", "a catalog record", "a shared list"];
+const KIND_NAMES = ["nothing", "a record", "a manifest", "a leaf", "a catalog record", "a shared list", "a stub"];
 
 function checksumOf(header: Uint8Array, body: Uint8Array): Uint8Array {
   const covered = new Uint8Array(CHECKED_HEADER_BYTES + body.length);
@@ -69,6 +70,8 @@ export function encodeEnvelope(
 }
 
 export interface Envelope {
+  /** 0 or 1. */
+  readonly version: number;
   /** The key that the body says it belongs to. */
   readonly key: string;
   /** Stands at the first field after the key. */
@@ -113,9 +116,9 @@ export function decodeEnvelope(bytes: Uint8Array, key: string, kind: Kind, isHea
     throw corrupt("damaged log object", CHECKED_HEADER_BYTES, `checksum ${toHex(checksum)}`, toHex(actual));
   }
   const version = view.getUint16(8, true);
-  if (version !== LOG_FORMAT_VERSION) {
+  if (version > LOG_FORMAT_VERSION) {
     throw new UnsupportedFormat(
-      `${key} is of log format version ${version}; this release knows version ${LOG_FORMAT_VERSION}. Use a newer release.`,
+      `${key} is of log format version ${version}; this release knows versions up to ${LOG_FORMAT_VERSION}. Use a newer release.`,
     );
   }
   checkFlags(key, "required features", bytes[11], 0);
@@ -129,7 +132,7 @@ export function decodeEnvelope(bytes: Uint8Array, key: string, kind: Kind, isHea
   if (kind !== Kind.record && attachmentsAt !== bytes.length) {
     throw corrupt("trailing bytes", attachmentsAt, "the end", `${bytes.length - attachmentsAt} more bytes`);
   }
-  return { key: named, reader, checksum, attachmentsAt };
+  return { version, key: named, reader, checksum, attachmentsAt };
 }
 
 /** The checksum that an encoded object carries. */
@@ -145,4 +148,9 @@ export function checkFlags(key: string, field: string, flags: number, known: num
       `${key} needs what this release does not know: ${field} 0x${unknown.toString(16)}. Use a newer release.`,
     );
   }
+}
+
+/** Whether the bytes say that they are of this kind. Nothing is checked: decoding does that. */
+export function isOfKind(bytes: Uint8Array, kind: Kind): boolean {
+  return bytes.length >= ENVELOPE_BYTES && bytes[10] === kind;
 }

@@ -5,12 +5,15 @@
 import { ID_BYTES, SegmentId, type VolumeId } from "../core/ids.js";
 import { MAX_OFFSET, MAX_PAGE_COUNT } from "../core/numbers.js";
 import type { ByteReader, ByteWriter } from "./bytes.js";
+import { readName, readPageSize } from "./catalog.js";
 import { CHECKSUM_BYTES, checkFlags, decodeEnvelope, encodeEnvelope, Kind } from "./envelope.js";
 import { decodeLeafBody, encodeLeafBody, type Leaf } from "./manifest-leaf.js";
 import { MAX_META_BYTES } from "./record.js";
 
 const CLOSED = 1;
 const META = 2;
+/** Flags of a leaf entry. */
+const HAS_IMAGE = 1;
 
 /** What a manifest says of a leaf: enough to know whether a read needs it. */
 export interface LeafEntry {
@@ -29,10 +32,14 @@ export interface LeafEntry {
   readonly highestOffset: number;
   /** 2^32 - 1 where nothing is dropped. */
   readonly lowestDrop: number;
+  /** Whether a read at one of its LSNs needs nothing older. */
+  readonly hasImage: boolean;
 }
 
 export interface Manifest {
   readonly closed: boolean;
+  /** The volume's page size and name, unless it is of version 0. The name may be an old one. */
+  readonly volume: { readonly pageSizeBytes: number; readonly name: string } | undefined;
   /** The oldest readable LSN. */
   readonly cutoff: number;
   /** Records up to this one may be gone. */
@@ -46,14 +53,20 @@ export interface Manifest {
   readonly tail: Leaf;
 }
 
+/** `manifest.volume` must be known. */
 export function encodeManifest(key: string, vid: VolumeId, manifest: Manifest): Uint8Array {
   return encodeEnvelope(Kind.manifest, key, (writer) => {
     writer.u8((manifest.closed ? CLOSED : 0) | (manifest.meta ? META : 0));
+    writer.varint(manifest.volume!.pageSizeBytes);
+    writer.text(manifest.volume!.name);
     writer.varint(manifest.cutoff);
     writer.varint(manifest.boundary);
     writer.varint(manifest.time);
     writer.varint(manifest.pageCount);
     if (manifest.meta) writer.blob(manifest.meta);
+    const first = manifest.leaves[0] ?? manifest.tail;
+    writer.varint(first.firstRecord);
+    writer.varint(first.firstLsn);
     writer.varint(manifest.leaves.length);
     for (const leaf of manifest.leaves) encodeLeafEntry(writer, leaf);
     encodeLeafBody(writer, manifest.tail, vid);
@@ -71,9 +84,16 @@ function encodeLeafEntry(writer: ByteWriter, leaf: LeafEntry): void {
   writer.varint(leaf.lowestOffset);
   writer.varint(leaf.lowestOffset > MAX_OFFSET ? 0 : leaf.highestOffset - leaf.lowestOffset);
   writer.varint(leaf.lowestDrop);
+  writer.u8(leaf.hasImage ? HAS_IMAGE : 0);
 }
 
-function decodeLeafEntry(reader: ByteReader, firstRecord: number, firstLsn: number): LeafEntry {
+function decodeLeafEntry(
+  reader: ByteReader,
+  key: string,
+  version: number,
+  firstRecord: number,
+  firstLsn: number,
+): LeafEntry {
   const id = SegmentId.fromBytes(reader.raw(ID_BYTES));
   const checksum = reader.raw(CHECKSUM_BYTES).slice();
   const byteLength = reader.varint();
@@ -85,6 +105,8 @@ function decodeLeafEntry(reader: ByteReader, firstRecord: number, firstLsn: numb
   const span = reader.varint(MAX_PAGE_COUNT - lowestOffset);
   const highestOffset = lowestOffset > MAX_OFFSET ? -1 : lowestOffset + span;
   const lowestDrop = reader.varint(MAX_PAGE_COUNT);
+  const flags = version === 0 ? 0 : reader.u8();
+  checkFlags(key, "leaf entry flags", flags, HAS_IMAGE);
   return {
     id,
     checksum,
@@ -98,6 +120,7 @@ function decodeLeafEntry(reader: ByteReader, firstRecord: number, firstLsn: numb
     lowestOffset,
     highestOffset,
     lowestDrop,
+    hasImage: flags !== 0,
   };
 }
 
@@ -112,24 +135,27 @@ export function decodeManifest(
   isHead = false,
 ): { manifest: Manifest; key: string } {
   const envelope = decodeEnvelope(bytes, key, Kind.manifest, isHead);
-  const { reader } = envelope;
+  const { reader, version } = envelope;
   const flags = reader.u8();
   checkFlags(key, "manifest flags", flags, CLOSED | META);
+  const volume = version === 0 ? undefined : { pageSizeBytes: readPageSize(reader), name: readName(reader) };
   const cutoff = reader.varint();
   const boundary = reader.varint();
   const time = reader.varint();
   const pageCount = reader.varint(MAX_PAGE_COUNT);
   const meta = flags & META ? reader.blob(MAX_META_BYTES).slice() : undefined;
   const leaves: LeafEntry[] = [];
-  let record = 1;
-  let lsn = 1;
+  let record = version === 0 ? 1 : reader.varint();
+  let lsn = version === 0 ? 1 : reader.varint();
+  if (record === 0 || lsn === 0) throw reader.corrupt("first record and LSN", "at least 1", `${record}, ${lsn}`);
+  const oldest = lsn;
   for (let left = reader.varint(reader.remaining); left > 0; left--) {
-    const leaf = decodeLeafEntry(reader, record, lsn);
+    const leaf = decodeLeafEntry(reader, key, version, record, lsn);
     leaves.push(leaf);
     record += leaf.recordCount;
     lsn += leaf.lsnCount;
   }
-  const tail = decodeLeafBody(reader, vid);
+  const tail = decodeLeafBody(reader, vid, key, version);
   reader.end();
   if (tail.firstRecord !== record || tail.firstLsn !== lsn) {
     throw reader.corrupt(
@@ -140,10 +166,12 @@ export function decodeManifest(
   }
   const nextLsn = lsn + tail.times.length;
   const nextRecord = record + tail.recordCount;
-  if (cutoff < 1 || cutoff > Math.max(1, nextLsn - 1)) throw reader.corrupt("cutoff", "an LSN of the log", `${cutoff}`);
+  if (cutoff < oldest || cutoff > Math.max(oldest, nextLsn - 1)) {
+    throw reader.corrupt("cutoff", "an LSN of the log", `${cutoff}`);
+  }
   if (boundary >= nextRecord) throw reader.corrupt("boundary", `below record ${nextRecord}`, `${boundary}`);
   return {
-    manifest: { closed: (flags & CLOSED) !== 0, cutoff, boundary, time, pageCount, meta, leaves, tail },
+    manifest: { closed: (flags & CLOSED) !== 0, volume, cutoff, boundary, time, pageCount, meta, leaves, tail },
     key: envelope.key,
   };
 }

@@ -15,7 +15,7 @@ export interface Drop {
   readonly to: number;
 }
 
-export interface Range {
+export interface Range extends Contents {
   firstLsn: number;
   /** Milliseconds since 1970 of each LSN, never decreasing. */
   times: number[];
@@ -23,9 +23,6 @@ export interface Range {
   pageCounts: number[];
   /** Pages written by each LSN. */
   changed: number[];
-  references: Reference[];
-  /** In ascending order of LSN. */
-  drops: Drop[];
 }
 
 export const lastLsnOf = (range: Range): number => range.firstLsn + range.times.length - 1;
@@ -43,17 +40,40 @@ export function encodeRange(writer: ByteWriter, range: Range, vid: VolumeId, rec
     else writeZigzag(writer, count - range.pageCounts[i - 1]);
   });
   for (const count of range.changed) writer.varint(count);
+  encodeContents(writer, range, vid, { firstLsn: range.firstLsn, record });
+}
+
+/** What pages a run of LSNs, or an image, is made of. */
+export interface Contents {
+  references: Reference[];
+  /** In ascending order of LSN. */
+  drops: Drop[];
+}
+
+/** Where contents stand: what drops count from, and in a record its number; or that they are an image's. */
+interface ContentsPlace {
+  readonly firstLsn: number;
+  readonly record?: number | undefined;
+  readonly isImage?: boolean;
+}
+
+export function encodeContents(
+  writer: ByteWriter,
+  { references, drops }: Readonly<Contents>,
+  vid: VolumeId,
+  { firstLsn, record, isImage }: ContentsPlace,
+): void {
   const vids = new VidTable(vid);
-  for (const { vid: inner, location } of range.references) {
+  for (const { vid: inner, location } of references) {
     vids.add(inner);
     if (location.kind === "object") vids.add(location.vid);
   }
   vids.write(writer);
-  writer.varint(range.references.length);
-  for (const reference of range.references) encodeReference(writer, reference, vids, record);
-  writer.varint(range.drops.length);
-  for (const drop of range.drops) {
-    writer.varint(drop.lsn - range.firstLsn);
+  writer.varint(references.length);
+  for (const reference of references) encodeReference(writer, reference, vids, { record, isImage });
+  writer.varint(drops.length);
+  for (const drop of drops) {
+    writer.varint(drop.lsn - firstLsn);
     writer.varint(drop.from);
     writer.varint(drop.to - drop.from);
   }
@@ -82,11 +102,31 @@ export function decodeRange(reader: ByteReader, vid: VolumeId, attached?: { reco
   }
   const changed: number[] = [];
   for (let i = 0; i < count; i++) changed.push(reader.varint(MAX_PAGE_COUNT));
+  const contents = decodeContents(reader, vid, { firstLsn, count, attached });
+  return { firstLsn, times, pageCounts, changed, ...contents };
+}
+
+/** Contents whose LSNs are `count` from `firstLsn` on. */
+export function decodeContents(
+  reader: ByteReader,
+  vid: VolumeId,
+  {
+    firstLsn,
+    count,
+    attached,
+    isImage = false,
+  }: {
+    firstLsn: number;
+    count: number;
+    attached?: { record: number; at: number } | undefined;
+    isImage?: boolean;
+  },
+): Contents {
   const vids = VidTable.read(reader, vid);
   const references: Reference[] = [];
   const place = attached ? { ...attached } : undefined;
   for (let left = reader.varint(reader.remaining); left > 0; left--) {
-    const reference = decodeReference(reader, vids, place);
+    const reference = decodeReference(reader, vids, { attached: place, isImage });
     if (reference.baseLsn < firstLsn || reference.baseLsn + reference.highestRlsn >= firstLsn + count) {
       throw reader.corrupt(
         "reference outside its range",
@@ -106,7 +146,7 @@ export function decodeRange(reader: ByteReader, vid: VolumeId, attached?: { reco
     if (length === 0) throw reader.corrupt("empty drop", "at least 1 page", "0");
     drops.push({ lsn, from, to: from + length });
   }
-  return { firstLsn, times, pageCounts, changed, references, drops };
+  return { references, drops };
 }
 
 function writeZigzag(writer: ByteWriter, value: number): void {

@@ -20,7 +20,7 @@ export type Location =
 export interface Reference {
   readonly location: Location;
   readonly segmentId: SegmentId;
-  /** SHA-256 of the whole segment. */
+  /** SHA-256 of the whole segment; empty in an image, which is only to be looked up. */
   readonly sha256: Uint8Array;
   /** The volume inside the segment whose pages these are. */
   readonly vid: VolumeId;
@@ -41,13 +41,20 @@ export const lastLsnIn = (reference: Reference): number => reference.baseLsn + r
 
 const Tag = { attached: 0, record: 1, object: 2, shared: 3 } as const;
 const HEAD_FOLLOWS = 0x80;
+const NO_SHA256 = 0x40;
+const NOTHING = new Uint8Array(0);
 
 /** @param record The number of the record being encoded: places in it are written as attachments. */
-export function encodeReference(writer: ByteWriter, reference: Reference, vids: VidTable, record?: number): void {
+export function encodeReference(
+  writer: ByteWriter,
+  reference: Reference,
+  vids: VidTable,
+  { record, isImage }: { record?: number | undefined; isImage?: boolean | undefined } = {},
+): void {
   const { location, head } = reference;
   const attached = location.kind === "record" && location.record === record;
   const headFollows = head !== undefined && !attached && head.length <= INLINE_BYTES ? HEAD_FOLLOWS : 0;
-  writer.u8((attached ? Tag.attached : Tag[location.kind]) | headFollows);
+  writer.u8((attached ? Tag.attached : Tag[location.kind]) | (isImage ? NO_SHA256 : 0) | headFollows);
   if (location.kind === "object") {
     writer.varint(vids.numberOf(location.vid));
     writer.varint(location.record);
@@ -58,7 +65,7 @@ export function encodeReference(writer: ByteWriter, reference: Reference, vids: 
     writer.varint(location.start);
   }
   writer.raw(reference.segmentId.bytes);
-  writer.raw(reference.sha256);
+  if (!isImage) writer.raw(reference.sha256);
   writer.varint(vids.numberOf(reference.vid));
   writer.varint(reference.baseLsn);
   writer.varint(reference.highestRlsn);
@@ -74,10 +81,12 @@ export function encodeReference(writer: ByteWriter, reference: Reference, vids: 
 export function decodeReference(
   reader: ByteReader,
   vids: VidTable,
-  attached: { record: number; at: number } | undefined,
+  { attached, isImage }: { attached?: { record: number; at: number } | undefined; isImage: boolean },
 ): Reference {
   const tag = reader.u8();
-  if ((tag & ~HEAD_FOLLOWS) > Tag.shared) throw reader.corrupt("reference tag", "0 to 3", `0x${tag.toString(16)}`);
+  if ((tag & ~HEAD_FOLLOWS & ~3) !== (isImage ? NO_SHA256 : 0)) {
+    throw reader.corrupt("reference tag", isImage ? "0x40 to 0x43" : "0 to 3", `0x${tag.toString(16)}`);
+  }
   const kind = tag & 3;
   let location: Location;
   if (kind === Tag.attached) {
@@ -91,7 +100,7 @@ export function decodeReference(
     location = { kind: "shared", group: SegmentId.fromBytes(reader.raw(ID_BYTES)) };
   }
   const segmentId = SegmentId.fromBytes(reader.raw(ID_BYTES));
-  const sha256 = reader.raw(SHA256_BYTES).slice();
+  const sha256 = isImage ? NOTHING : reader.raw(SHA256_BYTES).slice();
   const vid = vids.readVid(reader);
   const baseLsn = reader.varint();
   const highestRlsn = reader.varint(MAX_RLSN);

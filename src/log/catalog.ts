@@ -22,7 +22,7 @@ const STATE_EVERY = 16;
 const MAX_ATTEMPTS = 32;
 const carriesState = (n: number) => n % STATE_EVERY === 1;
 
-const isVolumeId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+export const isVolumeId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 
 /** @throws InvalidArgument for what cannot name a volume. */
 export function checkName(name: string): string {
@@ -49,16 +49,29 @@ export class Catalog {
   #byName = new Map<string, CatalogEntry>();
   #next = 1;
 
-  private constructor(objects: ObjectStore) {
+  #isLoaded = false;
+
+  /** Reads nothing: the first call does. */
+  constructor(objects: ObjectStore) {
     this.#objects = objects;
   }
 
   static async open(objects: ObjectStore, options?: CallOptions): Promise<Catalog> {
     const catalog = new Catalog(objects);
-    const base = (await readHead(objects, options)) ?? (await readNewestState(objects, options));
-    if (base) catalog.#adopt(base.state, base.n);
     await catalog.refresh(options);
     return catalog;
+  }
+
+  /** Makes sure that something is known, by the hint: it may be old. */
+  load(options?: CallOptions): Promise<void> {
+    return this.#mutex.run(() => this.#load(options));
+  }
+
+  async #load(options?: CallOptions): Promise<void> {
+    if (this.#isLoaded) return;
+    const base = (await readHead(this.#objects, options)) ?? (await readNewestState(this.#objects, options));
+    if (base) this.#adopt(base.state, base.n);
+    this.#isLoaded = true;
   }
 
   /** As of the last refresh. */
@@ -127,6 +140,7 @@ export class Catalog {
   }
 
   async #refresh(options?: CallOptions): Promise<void> {
+    await this.#load(options);
     for await (const { number, bytes } of readOnward(this.#objects, catalogKey, this.#next, 1, options)) {
       this.#apply(number, bytes);
     }
@@ -213,7 +227,7 @@ type Base = { readonly state: readonly CatalogEntry[]; readonly n: number };
 
 /** The hint's state, or `undefined` where it is missing or damaged. */
 async function readHead(objects: ObjectStore, options?: CallOptions): Promise<Base | undefined> {
-  const bytes = await objects.get(CATALOG_HEAD_KEY, options);
+  const bytes = await objects.get(CATALOG_HEAD_KEY, { ...options, probing: true });
   if (!bytes) return undefined;
   try {
     const { record, key } = decodeCatalogRecord(bytes, CATALOG_HEAD_KEY, true);

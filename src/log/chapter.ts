@@ -4,13 +4,13 @@
  */
 import { MAX_PAGE_COUNT } from "../core/numbers.js";
 import type { LeafEntry } from "../format/manifest.js";
-import type { Leaf } from "../format/manifest-leaf.js";
+import type { Image, Leaf } from "../format/manifest-leaf.js";
 import type { Range } from "../format/record-range.js";
 
 /** A chapter is sealed when it has one of these. They bound what one leaf costs to read and to index. */
 const SEALED_REFERENCES = 1024;
 const SEALED_LSNS = 4096;
-const SEALED_HEAD_BYTES = 1 << 20;
+const SEALED_HEAD_BYTES = 256 << 10;
 const SEALED_PAGES = 1 << 18;
 
 export class Chapter {
@@ -43,6 +43,8 @@ export class Chapter {
       changed: [],
       references: [],
       drops: [],
+      attempts: [],
+      image: undefined,
     });
   }
 
@@ -51,6 +53,13 @@ export class Chapter {
     const chapter = new Chapter(leaf.firstLsn, leaf.firstRecord);
     chapter.leaf = leaf;
     chapter.#measure(leaf);
+    return chapter;
+  }
+
+  /** What an image is made of, as if it were a chapter of its own. */
+  static ofImage({ references, drops }: Image): Chapter {
+    const chapter = Chapter.empty(1, 1);
+    Object.assign(chapter.leaf!, { references, drops });
     return chapter;
   }
 
@@ -80,9 +89,10 @@ export class Chapter {
   }
 
   /** Adds one record's LSNs. */
-  append(range: Range): void {
+  append(range: Range, nonce: string): void {
     const leaf = this.leaf!;
     leaf.recordCount++;
+    leaf.attempts.push({ nonce, lsnCount: range.times.length });
     for (let i = 0; i < range.times.length; i++) {
       leaf.times.push(range.times[i]);
       leaf.pageCounts.push(range.pageCounts[i]);
@@ -119,7 +129,17 @@ export class Chapter {
       lowestOffset: this.lowestOffset,
       highestOffset: this.highestOffset,
       lowestDrop: this.lowestDrop,
+      hasImage: leaf.image !== undefined,
     };
+  }
+
+  /** Whether a read at one of its LSNs needs nothing older. */
+  get hasImage(): boolean {
+    return this.leaf ? this.leaf.image !== undefined : this.entry!.hasImage;
+  }
+
+  get recordCount(): number {
+    return this.leaf?.recordCount ?? this.entry!.recordCount;
   }
 
   /** Time of its first LSN, where it has any. */

@@ -1,15 +1,15 @@
 /**
  * Reading the sequences of put-if-absent keys. They have no gaps, so the first absent number is the end, and the newest is
- * found by doubling steps; no listing.
+ * found by steps that grow and narrow; no listing. What may be the end is asked for as such (`probing`), and several keys at once.
  */
+import { Unavailable } from "../core/errors.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 
 const MAX_WINDOW = 64;
+/** By how much a window grows: most often there is nothing new, and where there is, rounds cost more than requests. */
+const GROWTH = 8;
 
-/**
- * The objects from number `from` on, until one is absent. A window of keys is read in parallel and doubles, since one
- * object that is there makes more of them likely.
- */
+/** The objects from number `from` on, until one is absent. A window of keys is read in parallel, and grows. */
 export async function* readOnward(
   objects: ObjectStore,
   keyOf: (number: number) => string,
@@ -17,14 +17,19 @@ export async function* readOnward(
   firstWindow: number,
   options?: CallOptions,
 ): AsyncGenerator<{ number: number; bytes: Uint8Array }> {
-  for (let number = from, window = firstWindow; ; window = Math.min(2 * window, MAX_WINDOW)) {
-    const reads = Array.from({ length: window }, (_, i) => objects.get(keyOf(number + i), options));
+  const probing = { ...options, probing: true };
+  for (let number = from, window = firstWindow; ; window = Math.min(GROWTH * window, MAX_WINDOW)) {
+    const reads = Array.from({ length: window }, (_, i) => objects.get(keyOf(number + i), probing));
     for (const bytes of await Promise.all(reads)) {
       if (bytes === undefined) return;
       yield { number: number++, bytes };
     }
   }
 }
+
+/** So many numbers are asked for at once on the way to the newest, a few bytes of each. */
+const PROBES = 8;
+const PROBE_BYTES = 32;
 
 /** The newest object with a number of at least `from`, or `undefined` where there is none. */
 export async function readNewest(
@@ -33,20 +38,34 @@ export async function readNewest(
   from: number,
   options?: CallOptions,
 ): Promise<{ number: number; bytes: Uint8Array } | undefined> {
-  let bytes = await objects.get(keyOf(from), options);
-  if (bytes === undefined) return undefined;
-  let number = from;
+  const probing = { ...options, probing: true };
+  const first = await objects.get(keyOf(from), probing);
+  if (first === undefined) return undefined;
+  let present = from;
   let absent = Number.POSITIVE_INFINITY;
-  for (let step = 1; number + 1 < absent; ) {
-    const next = Number.isFinite(absent) ? Math.floor((number + absent) / 2) : number + step;
-    const found = await objects.get(keyOf(next), options);
-    if (found === undefined) {
-      absent = next;
-    } else {
-      bytes = found;
-      number = next;
-      step *= 2;
-    }
+  for (let step = 1; present + 1 < absent; step *= 2 ** PROBES) {
+    const numbers = Number.isFinite(absent) ? between(present, absent) : beyond(present, step);
+    if (numbers.length === 0) break;
+    const found = await Promise.all(numbers.map((number) => objects.getRange(keyOf(number), 0, PROBE_BYTES, probing)));
+    // One may have appeared while those before it were asked for: the first absent one counts.
+    const end = found.indexOf(undefined);
+    if (end !== 0) present = numbers[(end < 0 ? numbers.length : end) - 1];
+    if (end >= 0) absent = numbers[end];
   }
-  return { number, bytes };
+  if (present === from) return { number: from, bytes: first };
+  const bytes = await objects.get(keyOf(present), options);
+  if (bytes !== undefined) return { number: present, bytes };
+  throw new Unavailable(
+    `${objects.url} had ${keyOf(present)} a moment ago, and now says that it is absent. Try again.`,
+  );
+}
+
+/** Numbers above `present` at distances that double. */
+const beyond = (present: number, step: number): number[] =>
+  Array.from({ length: PROBES }, (_, i) => present + step * 2 ** i).filter(Number.isSafeInteger);
+
+/** Numbers between two, evenly spread. */
+function between(present: number, absent: number): number[] {
+  const count = Math.min(PROBES, absent - present - 1);
+  return Array.from({ length: count }, (_, i) => present + Math.ceil(((i + 1) * (absent - present)) / (count + 1)));
 }

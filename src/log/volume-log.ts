@@ -2,34 +2,48 @@
  * One volume's log, as far as this process has read it: the newest manifest, and the records after it. It is the only
  * thing that decides LSNs. Appending puts record k where k is one more than the newest known; losing that race means
  * reading the winner.
+ *
+ * What is read or created is believed only with a young look at the manifests (spec/log.md, "Collection"): a collector may have
+ * deleted the record that once was at a key, and a writer that stalled may have put another there since.
  */
 import { Corrupt, InvalidArgument, NotFound, OutcomeUnknown, Unavailable } from "../core/errors.js";
 import { compareBytes, SegmentId, toHex, type VolumeId } from "../core/ids.js";
 import { checksumIn } from "../format/envelope.js";
-import { decodeManifest, encodeManifest, type LeafEntry, type Manifest } from "../format/manifest.js";
+import type { LeafEntry, Manifest } from "../format/manifest.js";
 import { decodeLeaf, encodeLeaf, type Leaf } from "../format/manifest-leaf.js";
-import { decodeRecord, encodeRecord, type LogRecord, NONCE_BYTES } from "../format/record.js";
-import type { Range } from "../format/record-range.js";
+import { decodeRecord, encodeRecord, NONCE_BYTES } from "../format/record.js";
+import { lastLsnOf, type Range } from "../format/record-range.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
+import { type DecidedRecord, decidedIn } from "./attempts.js";
 import { Chapter } from "./chapter.js";
-import { leafKey, manifestHeadKey, manifestKey, numberIn, recordKey } from "./keys.js";
+import { imageAfter } from "./image.js";
+import { leafKey, recordKey } from "./keys.js";
+import { type Instant, isOld, NEVER, now } from "./look.js";
+import { type Generation, ManifestSequence } from "./manifest-sequence.js";
 import { putOnce } from "./put-once.js";
-import { readNewest, readOnward } from "./sequence.js";
+import { readOnward } from "./sequence.js";
 
-/** How many records are asked for at once behind the manifest when a volume is opened. */
-const OPENING_WINDOW = 4;
 /** A process that only reads looks for a newer manifest when this many of its chapters have no leaf. */
 const UNSTORED_CHAPTERS = 4;
 
 /** What an attempt to append came to. An outcome that cannot be found out is thrown as `OutcomeUnknown`. */
 export type AppendOutcome = "committed" | "lost";
 
+/** What the manifests say of a volume besides its log. */
+export interface VolumeTraits {
+  readonly name: string;
+  readonly pageSizeBytes: number;
+}
+
 export class VolumeLog {
   readonly vid: VolumeId;
+  /** As the manifest gives them, or whoever opened the volume by the catalog; `undefined` before either. */
+  traits: VolumeTraits | undefined;
   readonly #objects: ObjectStore;
+  readonly #manifests: ManifestSequence;
   /** From the oldest to the newest, which is still being filled. */
   chapters: Chapter[] = [Chapter.empty(1, 1)];
-  /** Changes when `chapters` was replaced as a whole. */
+  /** Changes when `chapters` was replaced as a whole, or one of them got an image. */
   epoch = 0;
   /** The newest LSN known, 0 before the first commit. */
   lsn = 0;
@@ -43,26 +57,43 @@ export class VolumeLog {
   /** The volume was dropped. */
   closed = false;
   cutoff = 1;
-  #boundary = 0;
+  /** Records up to this one may have been deleted. */
+  boundary = 0;
   #generation = 0;
   #recordsInManifest = 0;
+  #recordsInHead = 0;
+  /** When the last look began that found no manifest newer than `#generation`. */
+  #looked: Instant = NEVER;
 
   private constructor(objects: ObjectStore, vid: VolumeId) {
     this.#objects = objects;
+    this.#manifests = new ManifestSequence(objects, vid);
     this.vid = vid;
   }
 
   /** The log of a volume that was created by this process just now: nothing to read. */
-  static fresh(objects: ObjectStore, vid: VolumeId): VolumeLog {
-    return new VolumeLog(objects, vid);
+  static fresh(objects: ObjectStore, vid: VolumeId, traits: VolumeTraits): VolumeLog {
+    const log = new VolumeLog(objects, vid);
+    log.traits = traits;
+    log.#looked = now();
+    return log;
   }
 
+  /**
+   * The log as its newest manifest's hint says, which is all that a read at an LSN of it needs. Where there is no hint, or the
+   * storage can be read in place, it is brought up to date at once.
+   */
   static async open(objects: ObjectStore, vid: VolumeId, options?: CallOptions): Promise<VolumeLog> {
     const log = new VolumeLog(objects, vid);
-    const head = await log.#readHead(options);
-    if (head) log.#adopt(head.manifest, head.generation);
-    await log.#load(OPENING_WINDOW, options);
+    const head = await log.#manifests.readHead(options);
+    if (head) log.#adopt(head);
+    if (!head || objects.sync) await log.refresh(options);
     return log;
+  }
+
+  /** Whether it was ever brought up to date, or is only what a hint said. */
+  get hasLooked(): boolean {
+    return this.#looked !== NEVER;
   }
 
   /** Records that are in no manifest yet. */
@@ -70,15 +101,59 @@ export class VolumeLog {
     return this.nextRecord - 1 - this.#recordsInManifest;
   }
 
+  /** Whether the hint, too, lacks what is known. */
+  get isHeadBehind(): boolean {
+    return this.nextRecord - 1 > this.#recordsInHead;
+  }
+
   get tail(): Chapter {
     return this.chapters[this.chapters.length - 1];
   }
 
-  /** Reads the records that were written since. */
+  /** Reads what was written since. */
   async refresh(options?: CallOptions): Promise<void> {
-    await this.#readRecords(1, options);
-    const unstored = this.chapters.filter((chapter) => !chapter.entry).length;
-    if (unstored > UNSTORED_CHAPTERS) await this.#load(1, options);
+    while (!(await this.#readOn(options)));
+  }
+
+  /** One round of reading on. False where it took so long that the look grew old: then another one is needed. */
+  async #readOn(options?: CallOptions): Promise<boolean> {
+    const began = now();
+    const mustLook = isOld(this.#looked) || this.#unstoredCount() > UNSTORED_CHAPTERS;
+    const keyOf = (k: number) => recordKey(this.vid, k);
+    const records = readOnward(this.#objects, keyOf, this.nextRecord, 1, options);
+    // Both at once; nothing is taken in before the look is known.
+    const [newer, first] = await Promise.all([
+      mustLook ? this.#manifests.readNewer(this.#generation, options) : undefined,
+      this.closed ? undefined : records.next(),
+    ]);
+    if (newer) {
+      await records.return(undefined);
+      await this.#takeOver(newer, options);
+      return false;
+    }
+    if (mustLook) this.#looked = began;
+    for (let next = first; next && !next.done && !this.closed; next = await records.next()) {
+      if (isOld(this.#looked)) {
+        await records.return(undefined);
+        return false;
+      }
+      this.#apply(next.value.number, next.value.bytes);
+    }
+    return true;
+  }
+
+  #unstoredCount(): number {
+    return this.chapters.filter((chapter) => !chapter.entry).length;
+  }
+
+  /** Makes sure that the boundary is known well enough to believe a record that was read or created before this call. */
+  async #look(options?: CallOptions): Promise<void> {
+    while (isOld(this.#looked)) {
+      const began = now();
+      const newer = await this.#manifests.readNewer(this.#generation, options);
+      if (newer) await this.#takeOver(newer, options);
+      else this.#looked = began;
+    }
   }
 
   /**
@@ -99,18 +174,33 @@ export class VolumeLog {
       bytes,
       (found) => decodeRecord(found, key, this.vid, record).nonce === toHex(nonce),
     );
-    if (outcome.status === "unknown") {
-      throw new OutcomeUnknown(
-        `${this.#objects.url} did not say whether record ${record} of volume ${this.vid} was written. ` +
-          `Ask again later with volume.resolve(error.attempt).`,
-        { volume: this.vid.toString(), record, nonce: toHex(nonce) },
-        { cause: outcome.cause },
-      );
+    if (outcome.status === "unknown") throw this.#unknown(record, nonce, outcome.cause);
+    try {
+      await this.#look();
+      if (record <= this.boundary) return await this.#outcomeByNonce(record, nonce);
+    } catch (cause) {
+      throw cause instanceof OutcomeUnknown ? cause : this.#unknown(record, nonce, cause);
     }
     this.#apply(record, outcome.status === "ours" ? bytes : outcome.bytes);
     if (outcome.status === "ours") return "committed";
     await this.refresh();
     return "lost";
+  }
+
+  /** Of an attempt at a record that a manifest has taken in: what is at its key says nothing any more. */
+  async #outcomeByNonce(record: number, nonce: Uint8Array): Promise<AppendOutcome> {
+    const decided = await this.#decided(record);
+    if (!decided) throw this.#unknown(record, nonce, new Error("its nonce was forgotten with the history around it"));
+    return decided.nonce === toHex(nonce) ? "committed" : "lost";
+  }
+
+  #unknown(record: number, nonce: Uint8Array, cause: unknown): OutcomeUnknown {
+    return new OutcomeUnknown(
+      `${this.#objects.url} did not say whether record ${record} of volume ${this.vid} was written. ` +
+        `Ask again later with volume.resolve(error.attempt).`,
+      { volume: this.vid.toString(), record, nonce: toHex(nonce) },
+      { cause },
+    );
   }
 
   /** @throws NotFound where the volume was dropped. */
@@ -124,18 +214,32 @@ export class VolumeLog {
     while (!this.closed) await this.#appendEmpty(true);
   }
 
-  /** Reads record k, or fences it: after that no earlier attempt at it can succeed. */
-  async settle(record: number, options?: CallOptions): Promise<LogRecord> {
+  /**
+   * What record k is: read, or fenced, so that no earlier attempt at it can succeed after this. `undefined` where it was forgotten
+   * which attempt it was.
+   */
+  async settle(record: number, options?: CallOptions): Promise<DecidedRecord | undefined> {
     const key = recordKey(this.vid, record);
     for (;;) {
-      const bytes = await this.#objects.get(key, options);
-      if (bytes) return decodeRecord(bytes, key, this.vid, record);
+      const bytes = await this.#objects.get(key, { ...options, probing: true });
+      await this.#look(options);
+      if (record <= this.boundary) return await this.#decided(record, options);
+      if (bytes) {
+        const { nonce, range } = decodeRecord(bytes, key, this.vid, record);
+        return { nonce, firstLsn: range.firstLsn, lastLsn: lastLsnOf(range) };
+      }
       await this.refresh(options);
-      if (record > this.nextRecord || this.closed) {
+      if (record > this.nextRecord || (this.closed && record >= this.nextRecord)) {
         throw new InvalidArgument(`record ${record} of volume ${this.vid} was never tried: the log ends before it`);
       }
       if (record === this.nextRecord) await this.#appendEmpty(false);
     }
+  }
+
+  /** What a record is that a manifest has taken in. */
+  async #decided(record: number, options?: CallOptions): Promise<DecidedRecord | undefined> {
+    const chapter = this.chapters.findLast(({ firstRecord }) => firstRecord <= record);
+    return chapter && decidedIn(await this.readLeaf(chapter, options), record);
   }
 
   /** A record of no LSN. Who wrote it does not matter, so an unknown outcome is only a reason to look again. */
@@ -159,34 +263,71 @@ export class VolumeLog {
   /**
    * Publishes a manifest that says what this process knows. Where another was published meanwhile, that one is adopted
    * and nothing is published.
+   *
+   * @param boundary Of a collector: records up to this one are about to be deleted. It never goes back.
+   * @returns whether it was published.
    */
-  async publish(): Promise<void> {
-    for (let chapter: Chapter | undefined; (chapter = this.#unstored()); ) await this.#store(chapter);
+  async publish({ boundary = 0 }: { readonly boundary?: number } = {}): Promise<boolean> {
+    if (boundary >= this.nextRecord) {
+      throw new InvalidArgument(`boundary ${boundary} of volume ${this.vid}: its log ends at ${this.nextRecord - 1}`);
+    }
+    await this.#storeChapters();
     const generation = this.#generation + 1;
-    const key = manifestKey(this.vid, generation);
     const records = this.nextRecord - 1;
-    const bytes = encodeManifest(key, this.vid, {
+    const manifest = { ...this.#manifest(), boundary: Math.max(boundary, this.boundary) };
+    const began = now();
+    if (!(await this.#manifests.put(generation, manifest))) {
+      const newer = await this.#manifests.readNewer(this.#generation);
+      if (newer) await this.#takeOver(newer);
+      return false;
+    }
+    // What was put is the newest: when it was put there was none.
+    if (generation > this.#generation) {
+      this.#generation = generation;
+      this.boundary = manifest.boundary;
+      this.#recordsInManifest = this.#recordsInHead = records;
+      this.#looked = began;
+    }
+    return true;
+  }
+
+  /** Brings the hint up to date, which costs less than a manifest; publishes one where that is needed for it. */
+  async publishHead(): Promise<void> {
+    if (this.#generation === 0 || this.#unstored()) {
+      await this.publish();
+      return;
+    }
+    const records = this.nextRecord - 1;
+    await this.#manifests.putHead(this.#generation, this.#manifest());
+    this.#recordsInHead = records;
+  }
+
+  #manifest(): Manifest {
+    return {
       closed: this.closed,
+      volume: this.traits,
       cutoff: this.cutoff,
-      boundary: this.#boundary,
+      boundary: this.boundary,
       time: this.time,
       pageCount: this.pageCount,
       meta: this.meta,
       leaves: this.chapters.slice(0, -1).map((chapter) => chapter.entry!),
       tail: this.tail.leaf!,
-    });
-    // Equal bytes say the same: whoever wrote them.
-    const outcome = await putOnce(this.#objects, key, bytes, (found) => compareBytes(found, bytes) === 0);
-    if (outcome.status === "unknown") throw outcome.cause;
-    if (outcome.status === "lost") return await this.#load(1);
-    this.#generation = generation;
-    this.#recordsInManifest = records;
-    // A hint: without it opening looks for the newest manifest by itself.
-    await this.#objects.put(manifestHeadKey(this.vid), bytes).catch(() => undefined);
+    };
   }
 
   #unstored(): Chapter | undefined {
     return this.chapters.find((chapter, i) => !chapter.entry && i < this.chapters.length - 1);
+  }
+
+  /** Puts the leaves of chapters that are full, and makes the image of each chapter behind one. */
+  async #storeChapters(): Promise<void> {
+    for (let chapter: Chapter | undefined; (chapter = this.#unstored()); ) {
+      const next = this.chapters[this.chapters.indexOf(chapter) + 1];
+      next.leaf!.image ??= imageAfter(chapter.leaf!, this.vid);
+      await this.#store(chapter);
+      this.epoch++;
+    }
   }
 
   async #store(chapter: Chapter): Promise<void> {
@@ -225,35 +366,15 @@ export class VolumeLog {
     return leaf;
   }
 
-  /** The hint, or `undefined` where it is missing or damaged: the sequence itself says what is newest. */
-  async #readHead(options?: CallOptions): Promise<{ manifest: Manifest; generation: number } | undefined> {
-    const headKey = manifestHeadKey(this.vid);
-    const bytes = await this.#objects.get(headKey, options);
-    if (!bytes) return undefined;
-    try {
-      const { manifest, key } = decodeManifest(bytes, headKey, this.vid, true);
-      const generation = numberIn(key, (g) => manifestKey(this.vid, g));
-      return generation === undefined ? undefined : { manifest, generation };
-    } catch (error) {
-      if (error instanceof Corrupt) return undefined;
-      throw error;
-    }
-  }
-
-  /** Looks for a newer manifest and for records behind what is known, both at once. */
-  async #load(window: number, options?: CallOptions): Promise<void> {
-    const keyOf = (g: number) => manifestKey(this.vid, g);
-    const [newest] = await Promise.all([
-      readNewest(this.#objects, keyOf, this.#generation + 1, options),
-      this.#readRecords(window, options),
-    ]);
-    if (!newest) return;
+  /** Goes on from a newer manifest. */
+  async #takeOver(newer: Generation, options?: CallOptions): Promise<void> {
     // On the side, so that what this log shows never goes back while records behind the manifest are read again.
     const next = new VolumeLog(this.#objects, this.vid);
-    next.#adopt(decodeManifest(newest.bytes, keyOf(newest.number), this.vid).manifest, newest.number);
-    do await next.#readRecords(window, options);
+    next.traits = this.traits;
+    next.#adopt(newer);
+    do await next.refresh(options);
     while (next.nextRecord < this.nextRecord);
-    if (newest.number > this.#generation) this.#replaceBy(next);
+    if (next.#generation > this.#generation) this.#replaceBy(next);
   }
 
   #replaceBy(next: VolumeLog): void {
@@ -267,14 +388,17 @@ export class VolumeLog {
     this.meta = next.meta;
     this.closed = next.closed;
     this.cutoff = next.cutoff;
-    this.#boundary = next.#boundary;
+    this.boundary = next.boundary;
     this.#generation = next.#generation;
     this.#recordsInManifest = next.#recordsInManifest;
+    this.#recordsInHead = next.#recordsInHead;
+    this.#looked = next.#looked;
   }
 
-  #adopt(manifest: Manifest, generation: number): void {
+  #adopt({ manifest, generation }: Generation): void {
     const { tail } = manifest;
     this.chapters = [...manifest.leaves.map((entry) => Chapter.stored(entry)), Chapter.of(tail)];
+    this.traits = manifest.volume ?? this.traits;
     this.lsn = tail.firstLsn + tail.times.length - 1;
     this.nextRecord = tail.firstRecord + tail.recordCount;
     this.time = manifest.time;
@@ -282,24 +406,16 @@ export class VolumeLog {
     this.meta = manifest.meta;
     this.closed = manifest.closed;
     this.cutoff = manifest.cutoff;
-    this.#boundary = manifest.boundary;
+    this.boundary = manifest.boundary;
     this.#generation = generation;
-    this.#recordsInManifest = this.nextRecord - 1;
-  }
-
-  async #readRecords(window: number, options?: CallOptions): Promise<void> {
-    if (this.closed) return;
-    const keyOf = (k: number) => recordKey(this.vid, k);
-    for await (const { number, bytes } of readOnward(this.#objects, keyOf, this.nextRecord, window, options)) {
-      this.#apply(number, bytes);
-    }
+    this.#recordsInManifest = this.#recordsInHead = this.nextRecord - 1;
   }
 
   /** Takes a record in, unless another call did meanwhile. */
   #apply(number: number, bytes: Uint8Array): void {
     if (number < this.nextRecord) return;
     const key = recordKey(this.vid, number);
-    const { range, meta, closing } = decodeRecord(bytes, key, this.vid, number);
+    const { nonce, range, meta, closing } = decodeRecord(bytes, key, this.vid, number);
     const contradiction = (expected: string, actual: string) =>
       new Corrupt("record against the ones before it", { key, byteOffset: 0, expected, actual });
     if (number > this.nextRecord) throw contradiction(`record ${this.nextRecord} before it`, "none");
@@ -309,7 +425,7 @@ export class VolumeLog {
       throw contradiction(`a time from ${this.time}`, `${range.times[0]}`);
     }
     if (this.tail.isLong) this.chapters.push(Chapter.empty(this.lsn + 1, number));
-    this.tail.append(range);
+    this.tail.append(range, nonce);
     this.lsn += range.times.length;
     this.time = range.times.at(-1) ?? this.time;
     this.pageCount = range.pageCounts.at(-1) ?? this.pageCount;

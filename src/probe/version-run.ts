@@ -14,6 +14,7 @@ export const PART_RUN = 1;
 export const PART_SEGMENT = 2;
 export const PART_DROPS = 3;
 export const PART_UNLOADED = 4;
+export const PART_IMAGE = 5;
 
 const ENTRY_BYTES = 8;
 /** Bits of an entry: all but one, so that no entry has all bits set. */

@@ -7,7 +7,7 @@ import { VolumeId } from "../core/ids.js";
 import { DEFAULT_PAGE_SIZE, toPageSize } from "../core/numbers.js";
 import type { CatalogEntry } from "../format/catalog.js";
 import type { IoStats, ObjectStore } from "../io/object-store.js";
-import { Catalog, checkName } from "../log/catalog.js";
+import { Catalog, checkName, isVolumeId } from "../log/catalog.js";
 import { VolumeLog } from "../log/volume-log.js";
 import { Core } from "../probe/core.js";
 import { WasmProbe } from "../probe/wasm-probe.js";
@@ -31,6 +31,8 @@ export interface OpenOptions extends CallOptions {
   /** Storage that the caller opened, and closes: then the URL is only a name. */
   readonly objects?: ObjectStore;
 }
+
+type VolumeEntry = Pick<CatalogEntry, "vid" | "name" | "pageSizeBytes">;
 
 export interface StoreStats {
   /** Requests and bytes since the storage was opened. */
@@ -71,7 +73,7 @@ export class PageStore implements AsyncDisposable {
     const objects = options.objects ?? (await platform.openObjects(url));
     const ownsObjects = options.objects === undefined;
     try {
-      const catalog = await Catalog.open(objects, options);
+      const catalog = new Catalog(objects);
       const context = new StoreContext({
         objects,
         core,
@@ -109,7 +111,7 @@ export class PageStore implements AsyncDisposable {
     checkName(name);
     await this.#context.checkWritable({ signal });
     const entry = await this.#catalog.create(name, pageSizeBytes, { signal });
-    return await this.#keep(entry, async () => VolumeLog.fresh(this.#context.objects, entry.vid));
+    return await this.#keep(entry, async () => VolumeLog.fresh(this.#context.objects, entry.vid, entry));
   }
 
   /**
@@ -122,14 +124,9 @@ export class PageStore implements AsyncDisposable {
     if (typeof nameOrId !== "string" && !(nameOrId instanceof VolumeId)) {
       throw new InvalidArgument("a volume is named by its name or its id");
     }
-    await this.#catalog.refresh(options);
-    return await this.#openVolume(this.#catalog.get(nameOrId), options);
-  }
-
-  async #openVolume(entry: CatalogEntry, options?: CallOptions): Promise<Volume> {
     for (;;) {
       try {
-        return await this.#keep(entry, () => VolumeLog.open(this.#context.objects, entry.vid, options));
+        return (await this.#volumeById(nameOrId, options)) ?? (await this.#volumeByCatalog(nameOrId, options));
       } catch (error) {
         // Another call's signal may have stopped the opening that this one waited for.
         if (!(error instanceof Aborted) || options?.signal?.aborted) throw error;
@@ -137,13 +134,38 @@ export class PageStore implements AsyncDisposable {
     }
   }
 
+  /** By its id alone, where a manifest says all that is needed: one request less, and one round. */
+  async #volumeById(id: string | VolumeId, options?: CallOptions): Promise<Volume | undefined> {
+    const vid = typeof id === "string" ? (isVolumeId(id) ? VolumeId.parse(id.toLowerCase()) : undefined) : id;
+    if (!vid || this.#volumes.has(vid.toString())) return undefined;
+    const log = await VolumeLog.open(this.#context.objects, vid, options);
+    if (!log.traits || log.closed) return undefined;
+    return await this.#keep({ vid, ...log.traits }, async () => log);
+  }
+
+  async #volumeByCatalog(nameOrId: string | VolumeId, options?: CallOptions): Promise<Volume> {
+    await this.#catalog.load(options);
+    // While it is looked up whether the name still means the same volume, that one is opened.
+    const guess = this.#catalog.find(nameOrId);
+    const isNew = guess !== undefined && !this.#volumes.has(guess.vid.toString());
+    const opening = isNew ? VolumeLog.open(this.#context.objects, guess.vid, options) : undefined;
+    opening?.catch(() => undefined);
+    await this.#catalog.refresh(options);
+    const entry = this.#catalog.get(nameOrId);
+    const isGuess = opening !== undefined && entry.vid.equals(guess!.vid);
+    return await this.#keep(entry, () =>
+      isGuess ? opening : VolumeLog.open(this.#context.objects, entry.vid, options),
+    );
+  }
+
   /** One `Volume` for each id, however often it is asked for. */
-  #keep(entry: CatalogEntry, open: () => Promise<VolumeLog>): Promise<Volume> {
+  #keep(entry: VolumeEntry, open: () => Promise<VolumeLog>): Promise<Volume> {
     const id = entry.vid.toString();
     let opening = this.#volumes.get(id);
     if (!opening) {
       opening = open().then((log) => {
         this.#context.checkOpen();
+        log.traits = { name: entry.name, pageSizeBytes: entry.pageSizeBytes };
         const volume = new Volume(entry, log, this.#context);
         this.#open.set(id, volume);
         return volume;

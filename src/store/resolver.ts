@@ -9,7 +9,7 @@ import type { Drop } from "../format/record-range.js";
 import type { Chapter } from "../log/chapter.js";
 import type { VolumeLog } from "../log/volume-log.js";
 import type { Evictable } from "../probe/arena.js";
-import { PART_BYTES, PART_DROPS, PART_UNLOADED } from "../probe/version-run.js";
+import { PART_BYTES, PART_DROPS, PART_IMAGE, PART_UNLOADED } from "../probe/version-run.js";
 import type { PlacedSegment } from "../segment/page-frames.js";
 import { type Loadable, Part, type PartContext } from "./part.js";
 import { Span } from "./span.js";
@@ -29,8 +29,14 @@ const IDLE_SPANS = 16;
 /** A lookup that opens more parts than so many times all there are makes no headway. */
 const OPENS_PER_PART = 4;
 
-/** What one part of the table stands for: looked up, consulted for drops, or to be loaded. */
-type Holder = Part | DropsOf | Span;
+/** What one part of the table stands for: looked up, consulted for drops, to be loaded, or the beginning of an image. */
+type Holder = Part | DropsOf | Span | ImageOf;
+
+/** The `partCount` parts that follow are what a reader at `lsn` sees. */
+interface ImageOf {
+  readonly imageLsn: number;
+  readonly partCount: number;
+}
 
 interface DropsOf {
   readonly drops: readonly Drop[];
@@ -166,6 +172,7 @@ export class Resolver implements Evictable {
     for (const holder of holders) {
       if (holder instanceof Part) holder.describe(part);
       else if (holder instanceof Span) describeUnloaded(holder, view, part);
+      else if (isImage(holder)) describeImage(holder, view, part);
       else drops = describeDrops(holder.drops, view, part, drops);
       part += PART_BYTES;
     }
@@ -244,9 +251,18 @@ export class Resolver implements Evictable {
 
 const isDrops = (holder: Holder): holder is DropsOf => "drops" in holder && !(holder instanceof Span);
 
-/** What a chapter adds to the table, in descending order of last LSN. */
+const isImage = (holder: Holder): holder is ImageOf => "imageLsn" in holder;
+
+/** What a chapter adds to the table, in descending order of last LSN: its own parts, then those of the image before it. */
 function holdersOf(span: Span): readonly Holder[] {
   if (!span.isLoaded) return [span];
+  const own = partsOf(span);
+  if (!span.image) return own;
+  const image = partsOf(span.image);
+  return [...own, { imageLsn: span.chapter.firstLsn - 1, partCount: image.length }, ...image];
+}
+
+function partsOf(span: Span): readonly (Part | DropsOf)[] {
   const parts = span.parts();
   const { drops } = span;
   if (drops.length === 0) return parts;
@@ -271,9 +287,18 @@ function describeDrops(drops: readonly Drop[], view: DataView, part: number, at:
   return at;
 }
 
-/** Writes a part for a chapter that must be read first. */
+function describeImage({ imageLsn, partCount }: ImageOf, view: DataView, part: number): void {
+  describe(view, part, PART_IMAGE, imageLsn, imageLsn, 0, MAX_PAGE_COUNT);
+  view.setUint32(part + 44, partCount, true);
+}
+
+/** Writes a part for a chapter that must be read first: for any offset, where its image answers for all before it. */
 function describeUnloaded(span: Span, view: DataView, part: number): void {
-  const { firstLsn, lowestOffset, highestOffset, lowestDrop } = span.chapter;
+  const { firstLsn, lowestOffset, highestOffset, lowestDrop, hasImage } = span.chapter;
+  if (hasImage) {
+    describe(view, part, PART_UNLOADED, firstLsn, span.lastLsn, 0, MAX_PAGE_COUNT);
+    return;
+  }
   const hasPages = lowestOffset <= highestOffset;
   const [lowest, highest] = hasPages ? [lowestOffset, highestOffset] : [MAX_PAGE_COUNT, MAX_PAGE_COUNT];
   describe(view, part, PART_UNLOADED, firstLsn, span.lastLsn, lowest, highest);

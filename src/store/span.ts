@@ -5,7 +5,7 @@
 import type { Drop } from "../format/record-range.js";
 import type { Reference } from "../format/record-reference.js";
 import type { CallOptions } from "../io/object-store.js";
-import type { Chapter } from "../log/chapter.js";
+import { Chapter } from "../log/chapter.js";
 import type { VolumeLog } from "../log/volume-log.js";
 import { fitsRun, type RunContents, together } from "../probe/version-run.js";
 import { type Loadable, Part, type PartContext } from "./part.js";
@@ -37,6 +37,7 @@ export class Span implements Loadable {
   /** References before this ordinal are in parts. */
   #indexed = 0;
   #isSettled = false;
+  #image: Span | undefined;
 
   /** @param onChange Told when a part was opened or evicted. */
   constructor(chapter: Chapter, log: VolumeLog, context: PartContext, onChange: () => void) {
@@ -55,6 +56,16 @@ export class Span implements Loadable {
   /** Whether its contents are at hand. */
   get isLoaded(): boolean {
     return this.chapter.leaf !== undefined;
+  }
+
+  /** Of a loaded span: what was before it, to be looked up like a chapter of its own. */
+  get image(): Span | undefined {
+    const image = this.chapter.leaf!.image;
+    if (image && !this.#image) {
+      this.#image = new Span(Chapter.ofImage(image), this.#log, this.#context, this.#onChange);
+      this.#image.settle();
+    }
+    return this.#image;
   }
 
   get drops(): readonly Drop[] {
@@ -141,7 +152,12 @@ export class Span implements Loadable {
 
   /** Whether it holds what can be read again, and nothing of it is in use. */
   get isIdle(): boolean {
-    return this.chapter.entry !== undefined && this.isLoaded && !this.#parts.some((part) => part.isOpen);
+    return this.chapter.entry !== undefined && this.isLoaded && !this.isInUse;
+  }
+
+  /** Whether any of its indexes, or of its image's, is in memory. */
+  get isInUse(): boolean {
+    return this.#parts.some((part) => part.isOpen) || this.#image?.isInUse === true;
   }
 
   /** Lets go of what can be read again. */
@@ -156,5 +172,7 @@ export class Span implements Loadable {
 
   close(): void {
     for (const part of this.#parts) part.close();
+    this.#image?.close();
+    this.#image = undefined;
   }
 }

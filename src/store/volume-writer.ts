@@ -40,7 +40,7 @@ export class VolumeWriter {
   async expect(expectedLsn: number | undefined, options: CallOptions): Promise<void> {
     checkExpectedLsn(expectedLsn);
     const log = this.#log;
-    if (expectedLsn !== undefined && expectedLsn > log.lsn) await log.refresh(options);
+    if (!log.hasLooked || (expectedLsn !== undefined && expectedLsn > log.lsn)) await log.refresh(options);
     log.checkOpen();
     if (expectedLsn !== undefined && expectedLsn !== log.lsn) throw conflict(`${log.vid}`, expectedLsn, log.lsn);
   }

@@ -1,10 +1,9 @@
 /** A volume of an open store: commits to it, reads of it, its log. Made by `PageStore`. */
-import { type Attempt, Closed, InvalidArgument, NotFound } from "../core/errors.js";
+import { type Attempt, Closed, InvalidArgument, NotFound, OutcomeUnknown } from "../core/errors.js";
 import { fromHex, type VolumeId } from "../core/ids.js";
 import { toLsn } from "../core/numbers.js";
 import type { CatalogEntry } from "../format/catalog.js";
 import { NONCE_BYTES } from "../format/record.js";
-import { lastLsnOf } from "../format/record-range.js";
 import { Mutex } from "../log/mutex.js";
 import type { VolumeLog } from "../log/volume-log.js";
 import { PageReader } from "./page-reader.js";
@@ -19,8 +18,6 @@ import { VolumeWriter } from "./volume-writer.js";
 
 /** A manifest is published when so many records are in none: opening reads at most about that many. */
 const RECORDS_PER_MANIFEST = 64;
-/** On closing, fewer records than this are left for the next opening to read. */
-const RECORDS_LEFT_AT_CLOSE = 16;
 
 export class Volume {
   readonly id: VolumeId;
@@ -40,7 +37,7 @@ export class Volume {
   #manifestFailures = 0;
 
   /** Use `PageStore.volume` or `PageStore.createVolume`. */
-  constructor(entry: CatalogEntry, log: VolumeLog, store: StoreContext) {
+  constructor(entry: Pick<CatalogEntry, "vid" | "name" | "pageSizeBytes">, log: VolumeLog, store: StoreContext) {
     const { vid, pageSizeBytes } = entry;
     const { objects, probe, core, sha256 } = store;
     const context = { vid, pageSizeBytes, objects, probe, core, sha256 };
@@ -138,10 +135,19 @@ export class Volume {
       throw new InvalidArgument(`the attempt is of volume ${attempt.volume}, this is volume ${this.id}`);
     }
     return await this.exclusively(async (_, log) => {
-      const record = await log.settle(attempt.record, options);
+      const decided = await log.settle(attempt.record, options);
       await log.refresh(options);
-      if (record.nonce !== attempt.nonce.toLowerCase()) return { status: "conflict" };
-      return { status: "committed", firstLsn: record.range.firstLsn, lastLsn: lastLsnOf(record.range) };
+      if (!decided) {
+        throw new OutcomeUnknown(
+          `record ${attempt.record} of volume ${this.id} was forgotten with the history around it: what became of the attempt ` +
+            "cannot be found out any more. Read the volume to see.",
+          attempt,
+        );
+      }
+      const { nonce: winner, firstLsn, lastLsn } = decided;
+      return winner === attempt.nonce.toLowerCase()
+        ? { status: "committed", firstLsn, lastLsn }
+        : { status: "conflict" };
     });
   }
 
@@ -158,6 +164,25 @@ export class Volume {
     await this.#refresh(options);
     const { lsn, pageCount, time } = this.#log;
     return lsn === 0 ? undefined : new Snapshot(this, lsn, pageCount, time);
+  }
+
+  /**
+   * The page at the newest LSN, and that snapshot, looking for new commits: `latest` and `readPage` in one, which on remote
+   * storage saves a round trip, since the page is read while it looks.
+   *
+   * @returns `page` is `undefined` where there is none; the whole is before the first commit.
+   */
+  async readLatest(
+    offset: number,
+    options?: CallOptions,
+  ): Promise<{ readonly snapshot: Snapshot; readonly page: Uint8Array | undefined } | undefined> {
+    this.#store.checkOpen();
+    const known = this.#log.lsn;
+    const early = known === 0 ? undefined : this.readPage(offset, known, options);
+    early?.catch(() => undefined);
+    const snapshot = await this.latest(options);
+    if (!snapshot) return undefined;
+    return { snapshot, page: await (snapshot.lsn === known ? early : snapshot.readPage(offset, options)) };
   }
 
   /** The newest `meta` that any commit gave, a copy, looking for new commits. */
@@ -314,8 +339,8 @@ export class Volume {
   /** Ends what is under way and frees the memory. Part of closing the store. */
   async close(): Promise<void> {
     await this.#mutex.run(async () => {
-      if (this.#hasCommitted && this.#log.unpublishedRecords >= RECORDS_LEFT_AT_CLOSE) {
-        await this.#log.publish().catch(() => {
+      if (this.#hasCommitted && this.#log.isHeadBehind) {
+        await this.#log.publishHead().catch(() => {
           this.#manifestFailures++;
         });
       }

@@ -1,8 +1,8 @@
 /** Random log objects for the tests of their codecs. */
-import { SegmentId, VolumeId } from "../../../src/core/ids.js";
+import { SegmentId, toHex, VolumeId } from "../../../src/core/ids.js";
 import { type CatalogEntry, decodeCatalogRecord, encodeCatalogRecord } from "../../../src/format/catalog.js";
 import { decodeManifest, encodeManifest, type LeafEntry, type Manifest } from "../../../src/format/manifest.js";
-import { decodeLeaf, encodeLeaf, type Leaf } from "../../../src/format/manifest-leaf.js";
+import { decodeLeaf, encodeLeaf, type Image, type Leaf } from "../../../src/format/manifest-leaf.js";
 import { decodeRecord, encodeRecord } from "../../../src/format/record.js";
 import type { Drop, Range } from "../../../src/format/record-range.js";
 import type { Location, Reference } from "../../../src/format/record-reference.js";
@@ -67,17 +67,46 @@ export function randomRange(random: Random, vid: VolumeId): Range {
 }
 
 export function randomLeaf(random: Random, vid: VolumeId): Leaf {
+  const range = randomRange(random, vid);
   return {
     firstRecord: 1 + randomNumber(random, 2 ** 50),
-    recordCount: random.below(100),
-    ...randomRange(random, vid),
+    ...randomRecords(random, range.times.length),
+    ...range,
+    image: range.firstLsn > 1 && random.chance(0.5) ? randomImage(random, vid, range.firstLsn - 1) : undefined,
   };
+}
+
+/** Records that took so many LSNs, of which the attempts are known, or those of the last. */
+function randomRecords(random: Random, lsnCount: number): Pick<Leaf, "recordCount" | "attempts"> {
+  const attempts = Array.from({ length: random.between(1, 6) }, () => ({
+    nonce: toHex(random.bytes(16)),
+    lsnCount: 0,
+  }));
+  for (let left = lsnCount; left > 0; left--) random.pick(attempts).lsnCount++;
+  const recordCount = attempts.length + (random.chance(0.5) ? 0 : random.between(1, 100));
+  return { recordCount, attempts };
+}
+
+export function randomImage(random: Random, vid: VolumeId, lsn: number): Image {
+  const count = Math.min(lsn, 1000);
+  const references = Array.from({ length: random.below(5) }, () => ({
+    ...randomReference(random, vid, lsn - count + 1, count),
+    sha256: new Uint8Array(0),
+  }));
+  const drops = Array.from({ length: random.below(3) }, (_, i) => ({
+    lsn: Math.min(lsn, lsn - count + 1 + i),
+    from: random.below(100),
+    to: 2 ** 32 - 1,
+  }));
+  return { references, drops };
 }
 
 export function randomManifest(random: Random, vid: VolumeId): Manifest {
   const leaves: LeafEntry[] = [];
-  let firstRecord = 1;
-  let firstLsn = 1;
+  const isWhole = random.chance(0.5);
+  let firstRecord = isWhole ? 1 : 1 + randomNumber(random, 2 ** 40);
+  let firstLsn = isWhole ? 1 : 1 + randomNumber(random, 2 ** 40);
+  const oldest = firstLsn;
   for (let left = random.below(4); left > 0; left--) {
     const isEmpty = random.chance(0.2);
     const lowestOffset = isEmpty ? 2 ** 32 - 1 : randomNumber(random, 2 ** 32 - 2);
@@ -95,6 +124,7 @@ export function randomManifest(random: Random, vid: VolumeId): Manifest {
       lowestOffset,
       highestOffset: isEmpty ? -1 : Math.min(2 ** 32 - 2, lowestOffset + random.below(1000)),
       lowestDrop: random.chance(0.5) ? 2 ** 32 - 1 : random.u32() - 1,
+      hasImage: random.chance(0.5),
     };
     leaves.push({ ...leaf, lowestDrop: Math.max(0, leaf.lowestDrop) });
     firstRecord += leaf.recordCount;
@@ -104,8 +134,9 @@ export function randomManifest(random: Random, vid: VolumeId): Manifest {
   const lastLsn = firstLsn + tail.times.length - 1;
   return {
     closed: random.chance(0.2),
-    cutoff: lastLsn < 1 ? 1 : random.between(1, lastLsn),
-    boundary: random.below(firstRecord + tail.recordCount),
+    volume: { pageSizeBytes: random.pick([512, 4096, 65536]), name: `vol-é${random.below(100)}` },
+    cutoff: lastLsn <= oldest ? oldest : oldest + random.below(Math.min(1000, lastLsn - oldest + 1)),
+    boundary: Math.min(firstRecord + tail.recordCount - 1, randomNumber(random)),
     time: randomNumber(random),
     pageCount: randomNumber(random, 2 ** 32 - 1),
     meta: random.chance(0.5) ? random.bytes(random.below(50)) : undefined,
@@ -123,6 +154,7 @@ function tailFrom(random: Random, vid: VolumeId, firstRecord: number, firstLsn: 
     firstLsn,
     references: leaf.references.map((reference) => ({ ...reference, baseLsn: reference.baseLsn + shift })),
     drops: leaf.drops.map((drop) => ({ ...drop, lsn: drop.lsn + shift })),
+    image: firstLsn > 1 && random.chance(0.5) ? randomImage(random, vid, firstLsn - 1) : undefined,
   };
 }
 

@@ -50,7 +50,7 @@ describe("opening a store", () => {
   });
 
   it("refuses what it cannot open, and says what it can", async () => {
-    await expect(PageStore.open("gopher://x")).rejects.toThrow(/file: and memory:/);
+    await expect(PageStore.open("gopher://x")).rejects.toThrow(/file:, s3:, https:, http: and memory:/);
     await expect(PortablePageStore.open("file:./pages")).rejects.toThrow(/palimpsest\/node/);
     await expect(PageStore.open(7 as unknown as string)).rejects.toThrow(InvalidArgument);
     await expect(PageStore.open("memory:", { memory: 5 })).rejects.toThrow(InvalidArgument);

@@ -12,6 +12,7 @@ import type { VolumeVersions } from "../../../src/format/segment-index.js";
 import { encodeHead, type ForcedEncodings } from "../../../src/format/segment-index-encode.js";
 import { MemoryStore } from "../../../src/io/memory-store.js";
 import { Chapter } from "../../../src/log/chapter.js";
+import { imageAfter } from "../../../src/log/image.js";
 import { segmentKey } from "../../../src/log/keys.js";
 import type { VolumeLog } from "../../../src/log/volume-log.js";
 import { Core } from "../../../src/probe/core.js";
@@ -109,6 +110,7 @@ async function makeLog(random: Random, segmentCount: number): Promise<Made> {
   const leaves = new Map<Chapter, Leaf>();
   let lsn = 0;
   let leaf: Leaf | undefined;
+  let previous: Leaf | undefined;
   const endChapter = () => {
     if (leaf === undefined) return;
     const chapter = Chapter.of(leaf);
@@ -118,10 +120,21 @@ async function makeLog(random: Random, segmentCount: number): Promise<Made> {
       if (random.chance(0.7)) chapter.leaf = undefined;
     }
     chapters.push(chapter);
+    previous = leaf;
     leaf = undefined;
   };
   for (let i = 0; i < segmentCount; i++) {
-    leaf ??= { ...emptyLeaf, firstLsn: lsn + 1, times: [], pageCounts: [], changed: [], references: [], drops: [] };
+    leaf ??= {
+      ...emptyLeaf,
+      firstLsn: lsn + 1,
+      times: [],
+      pageCounts: [],
+      changed: [],
+      attempts: [],
+      references: [],
+      drops: [],
+      image: previous && random.chance(0.9) ? imageAfter(previous, vid) : undefined,
+    };
     const rlsns = random.pick([1, 2, 30, 70_000]);
     const shape = {
       offsets: random.between(1, 30),
@@ -258,8 +271,9 @@ test("a lookup that needs more indexes at once than fit says so, and does not go
       highestOffset: 100_000,
       head,
     };
-    const leaf = { ...emptyLeaf, firstLsn: lsn, times: [0], pageCounts: [0], changed: [2], drops: [] };
-    chapters.push(Chapter.of({ ...leaf, references: [reference] }));
+    const columns = { firstLsn: lsn, times: [0], pageCounts: [0], changed: [2] };
+    const leaf = { ...emptyLeaf, ...columns, references: [reference], drops: [], attempts: [], image: undefined };
+    chapters.push(Chapter.of(leaf));
   }
   const log = { vid, lsn: 80, epoch: 0, chapters, pageCount: 2 ** 32 - 1, cutoff: 1 } as unknown as VolumeLog;
   const core = Core.create({ memoryBytes: 1 << 20 });

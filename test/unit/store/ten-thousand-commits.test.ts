@@ -145,7 +145,7 @@ describe(`a store of ${COMMITS} commits`, () => {
       const volume = await store.volume("app");
       expect((await volume.latest())?.lsn, damage).toBe(COMMITS);
       const manifests = objects.requests.filter((request) => kindOf(request) === "m");
-      expect(manifests.length).toBeLessThan(25);
+      expect(manifests.length).toBeLessThan(45);
       expect(tagOf((await store.readPage(volume.id, 3, 5000))!)).toBe(expectedTag(3, 5000));
       await store.close();
     }
