@@ -18,6 +18,7 @@ const MAY_USE_FS = [
   "src/cli/store-option.ts",
   "src/io/file-store.ts",
   "src/io/file-writer.ts",
+  "src/io/slab-file-node.ts",
   "src/sqlite/database-and-wal.ts",
   "src/sqlite/import-file.ts",
   "src/sqlite/input-file.ts",
