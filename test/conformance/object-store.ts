@@ -1,17 +1,24 @@
 /** What every object store must do: run by each implementation over a store that `open` makes empty. */
 import { afterEach, describe, expect, it } from "vitest";
-import { Aborted, InvalidArgument } from "../../src/core/errors.js";
+import { Aborted, InvalidArgument, ReadOnly } from "../../src/core/errors.js";
 import type { ObjectInfo, ObjectStore } from "../../src/io/object-store.js";
 
 export interface OpenedStore {
   readonly store: ObjectStore;
   /** Another handle on the same objects, as another process would have. */
   again(): ObjectStore;
+  /** Where `store` can only be read: what writes the objects that it reads. */
+  readonly writer?: ObjectStore;
   remove(): Promise<void>;
 }
 
 const text = (value: string) => new TextEncoder().encode(value);
-const patterned = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff);
+
+function patterned(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = i * 31 + (i >> 8);
+  return bytes;
+}
 
 async function listed(store: ObjectStore, prefix: string): Promise<ObjectInfo[]> {
   const found: ObjectInfo[] = [];
@@ -19,15 +26,29 @@ async function listed(store: ObjectStore, prefix: string): Promise<ObjectInfo[]>
   return found;
 }
 
-export function describeObjectStore(name: string, open: () => Promise<OpenedStore>): void {
+export interface StoreTraits {
+  /** `open` gives a `writer`, and what is about writing is left out. */
+  readonly readOnly?: boolean;
+}
+
+export function describeObjectStore(
+  name: string,
+  open: () => Promise<OpenedStore>,
+  { readOnly = false }: StoreTraits = {},
+): void {
+  const itWrites = readOnly ? () => {} : it;
+
   describe(`object store: ${name}`, () => {
     let opened: OpenedStore | undefined;
+    let writer: ObjectStore;
     const fresh = async () => {
       opened = await open();
+      writer = opened.writer ?? opened.store;
       return opened.store;
     };
     afterEach(async () => {
       await opened?.store.close();
+      await opened?.writer?.close();
       await opened?.remove();
       opened = undefined;
     });
@@ -39,7 +60,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(store.stats).toMatchObject({ gets: 2, misses: 2, bytesRead: 0 });
     });
 
-    it("is empty before the first write: nothing to list, nothing to delete", async () => {
+    itWrites("is empty before the first write: nothing to list, nothing to delete", async () => {
       const store = await fresh();
       expect(await listed(store, "")).toEqual([]);
       expect(await listed(store, "v/a/")).toEqual([]);
@@ -48,13 +69,13 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
 
     it("gives back what was put: empty, small, and 16 MiB", async () => {
       const store = await fresh();
-      await store.checkWritable();
+      await writer.checkWritable();
       for (const [key, bytes] of [
         ["empty", new Uint8Array(0)],
         ["v/a/small", text("palimpsest")],
         ["v/a/s/large", patterned(16 << 20)],
       ] as const) {
-        await store.put(key, bytes);
+        await writer.put(key, bytes);
         const back = await store.get(key);
         expect(back?.length).toBe(bytes.length);
         expect(Buffer.compare(back!, bytes)).toBe(0);
@@ -63,15 +84,15 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
 
     it("replaces by put", async () => {
       const store = await fresh();
-      await store.put("head", text("a longer first state"));
-      await store.put("head", text("second"));
+      await writer.put("head", text("a longer first state"));
+      await writer.put("head", text("second"));
       expect(await store.get("head")).toEqual(text("second"));
       expect(await store.getRange("head", 0, 100)).toEqual(text("second"));
-      await store.put("head", text("third"));
+      await writer.put("head", text("third"));
       expect(await store.getRange("head", 0, 100)).toEqual(text("third"));
     });
 
-    it("creates by putIfAbsent once, and has no effect on a key that is taken", async () => {
+    itWrites("creates by putIfAbsent once, and has no effect on a key that is taken", async () => {
       const store = await fresh();
       expect(await store.putIfAbsent("c/1", text("first"))).toBe("created");
       expect(await store.putIfAbsent("c/1", text("second"))).toBe("exists");
@@ -83,19 +104,19 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
 
     it("creates again what was deleted, and reads the new bytes", async () => {
       const store = await fresh();
-      await store.putIfAbsent("c/1", text("first"));
+      await writer.putIfAbsent("c/1", text("first"));
       expect(await store.getRange("c/1", 0, 5)).toEqual(text("first"));
-      await store.delete("c/1");
+      await writer.delete("c/1");
       expect(await store.get("c/1")).toBeUndefined();
       expect(await store.getRange("c/1", 0, 5)).toBeUndefined();
-      expect(await store.putIfAbsent("c/1", text("again"))).toBe("created");
+      expect(await writer.putIfAbsent("c/1", text("again"))).toBe("created");
       expect(await store.getRange("c/1", 0, 5)).toEqual(text("again"));
     });
 
     it("reads ranges: inside, across the end, beyond it, and of no length", async () => {
       const store = await fresh();
       const bytes = patterned(10_000);
-      await store.putIfAbsent("v/a/s/1", bytes);
+      await writer.putIfAbsent("v/a/s/1", bytes);
       for (const [start, length] of [
         [0, 10_000],
         [0, 1],
@@ -112,7 +133,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
     it("reads a range into the caller's memory, and nothing beside it", async () => {
       const store = await fresh();
       const bytes = patterned(300_000);
-      await store.putIfAbsent("v/a/s/1", bytes);
+      await writer.putIfAbsent("v/a/s/1", bytes);
       const memory = new Uint8Array(400_000);
       for (const [start, length] of [
         [0, 300_000],
@@ -136,7 +157,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
 
     it("refuses a range that is no range", async () => {
       const store = await fresh();
-      await store.put("a", text("a"));
+      await writer.put("a", text("a"));
       for (const [start, length] of [
         [-1, 1],
         [0, -1],
@@ -151,7 +172,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
     it("owns what it was given and gives away what it returns", async () => {
       const store = await fresh();
       for (const mine of [text("mine"), Buffer.from("mine"), Buffer.from("not mine").subarray(4)]) {
-        await store.put("a", mine);
+        await writer.put("a", mine);
         mine.fill(0);
         const back = (await store.get("a"))!;
         expect(back).toEqual(text("mine"));
@@ -161,7 +182,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       }
     });
 
-    it("lists by prefix, in ascending order of keys, with sizes and times", async () => {
+    itWrites("lists by prefix, in ascending order of keys, with sizes and times", async () => {
       const store = await fresh();
       const before = Date.now() - 5_000;
       const keys = ["v/b/l/2", "v/a/l/10", "v/a/l/1", "v/a.x", "v/a-b/1", "v/ab/1", "c/1", "v/a/head", "v/a0", "head"];
@@ -179,7 +200,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       }
     });
 
-    it("goes on listing while objects are deleted under it", async () => {
+    itWrites("goes on listing while objects are deleted under it", async () => {
       const store = await fresh();
       for (let i = 0; i < 20; i++) await store.put(`v/a/l/${i}`, text("x"));
       for await (const info of store.list("v/")) await store.delete(info.key);
@@ -219,12 +240,12 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       for (const prefix of ["/", "..", "../", "a/../", "a//", "A", "\0", "."]) {
         await expect(listed(store, prefix), `list ${prefix}`).rejects.toBeInstanceOf(InvalidArgument);
       }
-      expect(await listed(store, "")).toEqual([]);
+      expect(await listed(writer, "")).toEqual([]);
     });
 
     it("stops when the caller's signal has fired, without any effect", async () => {
       const store = await fresh();
-      await store.put("a", text("a"));
+      await writer.put("a", text("a"));
       const signal = AbortSignal.abort(new Error("enough"));
       const calls = [
         store.get("a", { signal }),
@@ -238,25 +259,43 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
         })(),
       ];
       for (const call of calls) await expect(call).rejects.toBeInstanceOf(Aborted);
-      expect((await listed(store, "")).map((info) => info.key)).toEqual(["a"]);
+      expect((await listed(writer, "")).map((info) => info.key)).toEqual(["a"]);
       expect(await store.get("a")).toEqual(text("a"));
     });
 
     it("counts requests and bytes", async () => {
       const store = await fresh();
-      await store.put("a", text("four"));
-      await store.putIfAbsent("b", text("sevenxx"));
-      await store.putIfAbsent("b", text("x"));
+      await writer.put("a", text("four"));
+      await writer.putIfAbsent("b", text("sevenxx"));
+      await writer.putIfAbsent("b", text("x"));
       await store.get("a");
       await store.getRange("b", 2, 3);
       await store.get("c");
-      await store.delete("a");
-      await listed(store, "");
-      expect(store.stats).toMatchObject({ gets: 3, misses: 1, puts: 3, lists: 1, deletes: 1 });
-      expect(store.stats).toMatchObject({ bytesRead: 7, bytesWritten: 12 });
+      await writer.delete("a");
+      await listed(writer, "");
+      expect(store.stats).toMatchObject({ gets: 3, misses: 1, bytesRead: 7 });
+      expect(writer.stats).toMatchObject({ puts: 3, lists: 1, deletes: 1, bytesWritten: 12 });
     });
 
-    it("may be checked for writing at any time, again and again, and leaves nothing", async () => {
+    if (readOnly) {
+      it("says that it can only be read, and sends nothing", async () => {
+        const store = await fresh();
+        await writer.put("a", text("a"));
+        const calls = [
+          store.put("a", text("b")),
+          store.putIfAbsent("b", text("b")),
+          store.delete("a"),
+          store.checkWritable(),
+          listed(store, ""),
+        ];
+        for (const call of calls) await expect(call).rejects.toBeInstanceOf(ReadOnly);
+        expect(await store.get("a")).toEqual(text("a"));
+        expect(await store.get("b")).toBeUndefined();
+        expect(store.stats).toMatchObject({ puts: 0, lists: 0, deletes: 0, bytesWritten: 0 });
+      });
+    }
+
+    itWrites("may be checked for writing at any time, again and again, and leaves nothing", async () => {
       const store = await fresh();
       await store.checkWritable();
       await store.put("a", text("a"));
@@ -267,19 +306,19 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
     it("shows another handle what was written, also after this one is closed", async () => {
       const store = await fresh();
       const other = opened!.again();
-      await store.putIfAbsent("v/a/l/1", text("one"));
+      await writer.putIfAbsent("v/a/l/1", text("one"));
       expect(await other.get("v/a/l/1")).toEqual(text("one"));
-      expect(await other.putIfAbsent("v/a/l/1", text("two"))).toBe("exists");
-      await store.put("head", text("1"));
+      if (!readOnly) expect(await other.putIfAbsent("v/a/l/1", text("two"))).toBe("exists");
+      await writer.put("head", text("1"));
       expect(await other.get("head")).toEqual(text("1"));
-      await store.put("head", text("2"));
+      await writer.put("head", text("2"));
       expect(await other.get("head")).toEqual(text("2"));
       await store.close();
       expect(await other.get("v/a/l/1")).toEqual(text("one"));
       await other.close();
     });
 
-    it("lets exactly one of 16 writers win each of 200 keys, and keeps its bytes", async () => {
+    itWrites("lets exactly one of 16 writers win each of 200 keys, and keeps its bytes", async () => {
       const store = await fresh();
       const handles = [store, opened!.again(), opened!.again(), opened!.again()];
       const wins = new Map<string, number[]>();
@@ -303,13 +342,14 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       const store = await fresh();
       const length = 300_000;
       let writing = true;
-      const writer = (async () => {
+      const written = (async () => {
         for (let i = 1; i <= 30; i++) {
-          await store.put("head", new Uint8Array(length).fill(i));
-          await store.putIfAbsent(`s/${i}`, new Uint8Array(length).fill(i));
+          await writer.put("head", new Uint8Array(length).fill(i));
+          await writer.putIfAbsent(`s/${i}`, new Uint8Array(length).fill(i));
         }
+      })().finally(() => {
         writing = false;
-      })();
+      });
       let next = 1;
       while (writing) {
         for (const key of ["head", `s/${next}`]) {
@@ -320,7 +360,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
           if (key !== "head") next++;
         }
       }
-      await writer;
+      await written;
     });
 
     it("reads in place, where it can, what it reads by promise", async () => {
@@ -328,7 +368,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       const { sync } = store;
       if (sync === undefined) return;
       const bytes = patterned(10_000);
-      await store.putIfAbsent("v/a/s/1", bytes);
+      await writer.putIfAbsent("v/a/s/1", bytes);
       expect(sync.get("v/a/s/1")).toEqual(bytes);
       expect(sync.get("v/a/s/2")).toBeUndefined();
       expect(sync.readRange("v/a/s/2", 0, new Uint8Array(4))).toBe(-1);
@@ -350,7 +390,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       }
       expect(() => sync.readRange("v/a/s/1", -1, new Uint8Array(1))).toThrow(InvalidArgument);
       expect(store.stats.misses).toBe(2);
-      await store.delete("v/a/s/1");
+      await writer.delete("v/a/s/1");
       expect(sync.get("v/a/s/1")).toBeUndefined();
       expect(sync.readRange("v/a/s/1", 0, new Uint8Array(4))).toBe(-1);
     });
