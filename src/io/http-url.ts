@@ -15,7 +15,7 @@ const CONTROL = /[\0-\x20\x7f\\]/;
  */
 export function parseHttpUrl(url: string, use: string): string {
   const refuse = (why: string) => new InvalidArgument(`${use} ${showUrl(url)}: ${why}`);
-  const match = /^https?:\/\/([^/?#]*)([^?#]*)(.*)$/is.exec(url);
+  const match = /^https?:\/\/([^/?#]+)([^?#]*)(.*)$/is.exec(url);
   if (match === null) throw refuse('must begin with "https://" or "http://" and a host');
   const [, authority, path, rest] = match;
   if (authority.includes("@")) throw refuse("must not hold a name or password");

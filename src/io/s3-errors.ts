@@ -81,8 +81,8 @@ export function refusalError(refusal: S3Refusal, { what, url, bucket, write, sig
     const elsewhere = `it leads to ${redirect ?? "another place"}, and redirects are not followed. Check region and endpoint of bucket ${bucket}`;
     return new InvalidArgument(`${said}: ${place || elsewhere}`);
   }
-  if (status >= 200 && status < 300) {
-    return write ? new Unavailable(`${said}, but not as S3 does. ${unknown}${PROXY}`) : pageError(what, url);
+  if (write && status >= 200 && status < 300) {
+    return new Unavailable(`${said}, but not as S3 does. ${unknown}${PROXY}`);
   }
   if (code === "QuotaExceeded" || status === 507) {
     return new NoSpace(

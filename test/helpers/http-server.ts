@@ -34,9 +34,11 @@ export interface ServerOptions {
 
 export interface RunningServer {
   /** Such as `http://127.0.0.1:40123`. */
-  readonly url: string;
+  url: string;
   /** All requests so far, in order of their arrival. */
   requests: ServedRequest[];
+  /** Connections that were ever opened. */
+  connections: number;
   latencyMs: number;
   onRequest: OnRequest | undefined;
   /** What was requested since the last call. */
@@ -79,6 +81,7 @@ export async function serve(handle: Handler, options: ServerOptions = {}): Promi
   const running: RunningServer = {
     url: "",
     requests: [],
+    connections: 0,
     latencyMs: options.latencyMs ?? 0,
     onRequest: options.onRequest,
     take() {
@@ -112,11 +115,15 @@ export async function serve(handle: Handler, options: ServerOptions = {}): Promi
     request.status = response.statusCode;
   }
 
+  server.on("connection", () => {
+    running.connections++;
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);
   });
-  return Object.assign(running, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  running.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return running;
 }
 
 /** The object, or the range of it that was asked for (RFC 9110, section 14). */
