@@ -7,6 +7,8 @@
  *
  * Errors: `Unavailable` (may pass), `NoSpace`, `ReadOnly`, `Aborted`, `Closed`. An absent object is a value.
  */
+import type { BackoffPolicy } from "./backoff.js";
+
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /**
@@ -71,7 +73,9 @@ export interface ObjectStore {
    * `target` and returns the number of bytes read (fewer than its length only where the object ends), or -1 where there
    * is no object.
    */
-  readonly sync?: SyncReads;
+  readonly sync?: SyncReads | undefined;
+  /** How often to try what this store does not repeat by itself (`putIfAbsent`), and how long to wait in between. */
+  readonly backoff?: BackoffPolicy | undefined;
   close(): Promise<void>;
 }
 

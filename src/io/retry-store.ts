@@ -43,6 +43,10 @@ export class RetryStore extends StoreWrapper {
     this.#onEvent = onEvent;
   }
 
+  override get backoff(): BackoffPolicy {
+    return this.#policy;
+  }
+
   override get stats(): Readonly<IoStats> {
     const { stats } = this.inner;
     return { ...stats, retries: stats.retries + this.#retries };

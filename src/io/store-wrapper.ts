@@ -1,4 +1,5 @@
 /** An object store on top of another that passes every call on: the base of those that add one thing. */
+import type { BackoffPolicy } from "./backoff.js";
 import type { CallOptions, IoStats, ObjectInfo, ObjectStore, RangeOptions, SyncReads } from "./object-store.js";
 
 export abstract class StoreWrapper implements ObjectStore {
@@ -18,6 +19,10 @@ export abstract class StoreWrapper implements ObjectStore {
 
   get sync(): SyncReads | undefined {
     return this.inner.sync;
+  }
+
+  get backoff(): BackoffPolicy | undefined {
+    return this.inner.backoff;
   }
 
   get(key: string, options?: CallOptions): Promise<Uint8Array | undefined> {

@@ -27,6 +27,12 @@ export const segmentKey = (vid: VolumeId, k: number, segment: SegmentId): string
 export const sharedSegmentKey = (group: SegmentId, segment: SegmentId): string => `s/shared/${group}/${segment}`;
 export const sharedListKey = (group: SegmentId): string => `s/shared/${group}/records`;
 
+/**
+ * Whether what lies at a key never becomes something else, so that it may be kept: segments, leaves and records. (A record's
+ * key can be used again after a collection, by a writer that stalled; nobody believes what is there then.)
+ */
+export const isImmutableKey = (key: string): boolean => key.startsWith("s/") || /^v\/[^/]+\/[lf]\//.test(key);
+
 /** Where the bytes of a referenced segment lie: an object, and the segment's first byte in it. */
 export function placeOf(vid: VolumeId, segment: SegmentId, location: Location): { key: string; start: number } {
   switch (location.kind) {

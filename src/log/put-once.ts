@@ -20,7 +20,7 @@ const isRefusal = (error: unknown) =>
  * Takes no signal: from the moment the bytes are on their way, the attempt ends by its outcome.
  *
  * @param isOurs Whether the object found at the key is this attempt's. May throw `Corrupt`.
- * @param policy How often the object is put, and how long to wait in between.
+ * @param policy How often the object is put, and how long to wait in between: by default as the store says.
  * @throws NoSpace, ReadOnly: refused, and nothing is at the key.
  */
 export async function putOnce(
@@ -28,8 +28,9 @@ export async function putOnce(
   key: string,
   bytes: Uint8Array,
   isOurs: (found: Uint8Array) => boolean,
-  policy: BackoffPolicy = DEFAULT_BACKOFF,
+  policy: BackoffPolicy = objects.backoff ?? DEFAULT_BACKOFF,
 ): Promise<PutOutcome> {
+  let mayLand = false;
   for (let tries = 1; ; tries++) {
     let error: unknown;
     try {
@@ -44,7 +45,10 @@ export async function putOnce(
       return { status: "unknown", cause: thrown };
     }
     if (found !== undefined) return isOurs(found) ? { status: "ours" } : { status: "lost", bytes: found };
+    // A copy that an earlier try sent may still be on its way.
+    if (isRefusal(error) && mayLand) return { status: "unknown", cause: error };
     if (isRefusal(error)) throw error;
+    mayLand = true;
     // A collector took what was there, or the storage was wrong for a moment.
     error ??= new Unavailable(`${objects.url} said that ${key} exists, and then that it does not`);
     const delayMs = delayAfter(tries, error, policy);

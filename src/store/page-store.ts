@@ -6,13 +6,15 @@ import { Aborted, InvalidArgument, NotResident } from "../core/errors.js";
 import { VolumeId } from "../core/ids.js";
 import { DEFAULT_PAGE_SIZE, toPageSize } from "../core/numbers.js";
 import type { CatalogEntry } from "../format/catalog.js";
-import type { IoStats, ObjectStore } from "../io/object-store.js";
+import type { CacheStats } from "../io/block-cache.js";
+import type { IoStats } from "../io/object-store.js";
 import { Catalog, checkName, isVolumeId } from "../log/catalog.js";
 import { VolumeLog } from "../log/volume-log.js";
 import { Core } from "../probe/core.js";
 import { WasmProbe } from "../probe/wasm-probe.js";
 import { PageFrames } from "../segment/page-frames.js";
 import { commitEach } from "./commit-each.js";
+import { type ObjectStack, type ObjectStackOptions, openObjectStack } from "./object-stack.js";
 import { type Platform, portablePlatform } from "./platform.js";
 import { StoreContext } from "./store-context.js";
 import type { CallOptions, CommitEach, CommitEachOutcome, VolumeInfo } from "./types.js";
@@ -20,7 +22,7 @@ import { Volume } from "./volume.js";
 
 const DEFAULT_MEMORY_BYTES = 256 << 20;
 
-export interface OpenOptions extends CallOptions {
+export interface OpenOptions extends CallOptions, ObjectStackOptions {
   /** Bytes of memory for indexes and pages, reserved now and never exceeded: 1 MiB to 4 GiB, by default 256 MiB. */
   readonly memory?: number;
   /**
@@ -28,38 +30,47 @@ export interface OpenOptions extends CallOptions {
    * cross-origin isolated) they get copies.
    */
   readonly shared?: boolean;
-  /** Storage that the caller opened, and closes: then the URL is only a name. */
-  readonly objects?: ObjectStore;
 }
 
 type VolumeEntry = Pick<CatalogEntry, "vid" | "name" | "pageSizeBytes">;
 
 export interface StoreStats {
-  /** Requests and bytes since the storage was opened. */
+  /** Requests to the storage and bytes, retries and hedges, since it was opened. */
   readonly io: Readonly<IoStats>;
-  readonly memory: { readonly usedBytes: number; readonly limitBytes: number };
+  /** Of linear memory, which holds indexes and pages. */
+  readonly memory: {
+    readonly usedBytes: number;
+    readonly limitBytes: number;
+    /** Pages that reads found in memory, and that they had to load. */
+    readonly pageHits: number;
+    readonly pageMisses: number;
+    /** Pages that were loaded before anybody asked for them. */
+    readonly pagesAhead: number;
+  };
+  /** Of the cache on this machine, where the store was opened with one. */
+  readonly cache: Readonly<CacheStats> | undefined;
 }
 
 export class PageStore implements AsyncDisposable {
   readonly #context: StoreContext;
   readonly #catalog: Catalog;
-  readonly #ownsObjects: boolean;
+  readonly #stack: ObjectStack;
   readonly #volumes = new Map<string, Promise<Volume>>();
   /** Those that are open, for the synchronous calls. */
   readonly #open = new Map<string, Volume>();
   #last: Volume | undefined;
 
-  protected constructor(context: StoreContext, catalog: Catalog, ownsObjects: boolean) {
+  protected constructor(context: StoreContext, catalog: Catalog, stack: ObjectStack) {
     this.#context = context;
     this.#catalog = catalog;
-    this.#ownsObjects = ownsObjects;
+    this.#stack = stack;
   }
 
   /**
-   * Opens the store at `url`. One that holds nothing yet is an empty store; nothing is written until something is
-   * committed or created.
+   * Opens the store at `url`. Nothing is read before the first call that needs it, and nothing is written until something is
+   * committed or created: one that holds nothing yet is an empty store.
    *
-   * @throws InvalidArgument for a URL of an unknown kind, Corrupt, UnsupportedFormat, Unavailable.
+   * @throws InvalidArgument for a URL or an option that cannot be; what opening the cache throws.
    */
   static open(url: string, options: OpenOptions = {}): Promise<PageStore> {
     return PageStore.openOn(portablePlatform, url, options);
@@ -70,23 +81,17 @@ export class PageStore implements AsyncDisposable {
     if (typeof url !== "string") throw new InvalidArgument("a store's URL is a text, like memory: or file:./pages");
     const isShared = options.shared === true;
     const core = Core.create({ memoryBytes: options.memory ?? DEFAULT_MEMORY_BYTES, shared: isShared });
-    const objects = options.objects ?? (await platform.openObjects(url));
-    const ownsObjects = options.objects === undefined;
-    try {
-      const catalog = new Catalog(objects);
-      const context = new StoreContext({
-        objects,
-        core,
-        probe: new WasmProbe(core),
-        frames: new PageFrames(core, objects),
-        sha256: platform.sha256,
-        isShared,
-      });
-      return new PageStore(context, catalog, ownsObjects);
-    } catch (error) {
-      if (ownsObjects) await objects.close();
-      throw error;
-    }
+    const stack = await openObjectStack(platform, url, options);
+    const { objects } = stack;
+    const context = new StoreContext({
+      objects,
+      core,
+      probe: new WasmProbe(core),
+      frames: new PageFrames(core, objects),
+      sha256: platform.sha256,
+      isShared,
+    });
+    return new PageStore(context, new Catalog(objects), stack);
   }
 
   /** Names the storage. Holds no credentials. */
@@ -95,9 +100,15 @@ export class PageStore implements AsyncDisposable {
   }
 
   stats(): StoreStats {
-    const { objects, core } = this.#context;
+    const { objects, core, pageCounts } = this.#context;
     const { usedBytes, limitBytes } = core.arena;
-    return { io: { ...objects.stats }, memory: { usedBytes, limitBytes } };
+    const { reads, misses, ahead } = pageCounts;
+    const { cacheStats } = this.#stack;
+    return {
+      io: { ...objects.stats },
+      memory: { usedBytes, limitBytes, pageHits: reads - misses, pageMisses: misses, pagesAhead: ahead },
+      cache: cacheStats && { ...cacheStats },
+    };
   }
 
   /**
@@ -303,7 +314,7 @@ export class PageStore implements AsyncDisposable {
     this.#open.clear();
     this.#volumes.clear();
     this.#last = undefined;
-    if (this.#ownsObjects) await this.#context.objects.close();
+    await this.#stack.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 /** What differs between Node, browsers and workers: which storage a URL names, and the fastest SHA-256. */
 import { InvalidArgument } from "../core/errors.js";
 import { type Sha256, sha256 } from "../core/sha256.js";
+import type { BlockCache } from "../io/block-cache.js";
 import { HttpStore } from "../io/http-store.js";
 import { showUrl } from "../io/http-url.js";
 import { MemoryStore } from "../io/memory-store.js";
@@ -17,7 +18,17 @@ export interface OpenObjectsOptions {
 export interface Platform {
   /** @throws InvalidArgument for a URL that it cannot open. */
   openObjects(url: string, options?: OpenObjectsOptions): ObjectStore | Promise<ObjectStore>;
+  /** @returns `undefined` where nothing can be kept here. */
+  openCache(options: CacheOptions): Promise<BlockCache | undefined>;
   readonly sha256: Sha256;
+}
+
+/** What is kept on this machine, between memory and the storage. */
+export interface CacheOptions {
+  /** How many bytes it takes of the disk, or of the browser's storage for this site. */
+  readonly bytes: number;
+  /** In Node: where. Processes share the cache of a folder. */
+  readonly folder?: string;
 }
 
 /** What every JavaScript host can do. */
@@ -26,6 +37,10 @@ export const portablePlatform: Platform = {
     if (url === "memory:") return new MemoryStore();
     if (/^https?:/i.test(url)) return new HttpStore(url, { requestTimeoutMs: options.requestTimeoutMs });
     throw unknownUrl(url, "https:, http: and memory:");
+  },
+  // Until there is one for browsers.
+  async openCache() {
+    return undefined;
   },
   sha256,
 };

@@ -18,6 +18,8 @@ export class StoreContext {
   readonly isShared: boolean;
   readonly views: PageViews;
   readonly slabs = new PageSlabs();
+  /** Pages read, those of them that had to be loaded, and those loaded before they were asked for. */
+  readonly pageCounts = { reads: 0, misses: 0, ahead: 0 };
   isClosed = false;
   #writable: Promise<void> | undefined;
 

@@ -385,7 +385,9 @@ describe("a history", needs("sqlite3"), () => {
       copyStore();
       const record = join(damaged, objects(/^v\/[^/]+\/l\/0+1$/)[0]);
       truncateSync(record, statSync(record).size - 1);
-      const ran = await palimpsest(["sql", "app", "select * from users", "--store", damaged]);
+      // A later commit's tables need nothing of it: the whole file as it was does.
+      const restored = ["restore", "app", "--lsn", "1", "-o", join(damaged, "..", "restored.db")];
+      const ran = await palimpsest([...restored, "--store", damaged]);
       expect(ran.code).toBe(1);
       expect(ran.stderr).toMatch(/l\/0+1\b/);
       expect((await palimpsest(["verify", "--store", damaged])).code).toBe(1);
