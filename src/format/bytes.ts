@@ -169,6 +169,14 @@ export class ByteReader {
     return value;
   }
 
+  /** A varint from 1 on: a number of a record, an LSN, a generation. `what` names it in the error. */
+  positive(what: string, max = Number.MAX_SAFE_INTEGER): number {
+    const at = this.position;
+    const value = this.varint(max);
+    if (value === 0) throw this.corrupt(what, "at least 1", "0", at);
+    return value;
+  }
+
   /** A view of the next `count` bytes. */
   raw(count: number): Uint8Array {
     const at = this.#take(count);

@@ -10,6 +10,19 @@ import { NONCE_BYTES } from "./record.js";
 export const MAX_NAME_BYTES = 255;
 const STATE = 1;
 
+export const isVolumeId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+
+/** Why `name`, of well-formed Unicode, cannot name a volume; `undefined` where it can. */
+export function problemWithName(name: string): string | undefined {
+  const { length } = new TextEncoder().encode(name);
+  if (length === 0) return "must be a text of at least one character";
+  if (length > MAX_NAME_BYTES) return `${length} bytes of UTF-8, at most ${MAX_NAME_BYTES} are allowed`;
+  // Cc: C0, DEL and C1. Other invisible characters are the user's business.
+  if (/\p{Cc}/u.test(name)) return "must hold no control characters";
+  if (isVolumeId(name)) return "looks like a volume id, which would hide the volume of that id";
+  return undefined;
+}
+
 export interface CatalogEntry {
   readonly vid: VolumeId;
   readonly name: string;
@@ -80,19 +93,31 @@ export function decodeCatalogRecord(
   else if (kind === "rename") change = { kind, vid, name: readName(reader) };
   else if (kind === "drop") change = { kind, vid };
   else throw reader.corrupt("catalog operation", "1 to 3", "another");
-  const state = flags & STATE ? decodeState(reader) : undefined;
+  const state = flags & STATE ? decodeState(reader, change, timeMs) : undefined;
   reader.end();
   return { record: { nonce, timeMs, change, state }, key: envelope.key };
 }
 
-function decodeState(reader: ByteReader): CatalogEntry[] {
+/** The state after `change`. */
+function decodeState(reader: ByteReader, change: CatalogChange, timeMs: number): CatalogEntry[] {
   const state: CatalogEntry[] = [];
+  const names = new Set<string>();
   for (let left = reader.varint(reader.remaining); left > 0; left--) {
     const vid = VolumeId.fromBytes(reader.raw(ID_BYTES));
     const before = state.at(-1);
     if (before && before.vid.compare(vid) >= 0) throw reader.corrupt("catalog order", "ascending ids", `${vid}`);
-    state.push({ vid, pageSizeBytes: readPageSize(reader), createdMs: reader.varint(), name: readName(reader) });
+    const entry = { vid, pageSizeBytes: readPageSize(reader), createdMs: reader.varint(), name: readName(reader) };
+    if (names.has(entry.name)) throw reader.corrupt("catalog names", "each once", JSON.stringify(entry.name));
+    names.add(entry.name);
+    state.push(entry);
   }
+  const entry = state.find(({ vid }) => vid.equals(change.vid));
+  const agrees =
+    change.kind === "drop"
+      ? entry === undefined
+      : entry?.name === change.name &&
+        (change.kind === "rename" || (entry.pageSizeBytes === change.pageSizeBytes && entry.createdMs === timeMs));
+  if (!agrees) throw reader.corrupt("catalog state", `what is there after the ${change.kind}`, "another");
   return state;
 }
 
@@ -104,6 +129,7 @@ export function readPageSize(reader: ByteReader): number {
 
 export function readName(reader: ByteReader): string {
   const name = reader.text(MAX_NAME_BYTES);
-  if (name.length === 0) throw reader.corrupt("volume name", "at least 1 byte", "none");
+  const problem = problemWithName(name);
+  if (problem) throw reader.corrupt("volume name", "one that a volume may have", problem);
   return name;
 }

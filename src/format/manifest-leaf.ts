@@ -43,8 +43,7 @@ export function encodeLeafBody(writer: ByteWriter, leaf: Leaf, vid: VolumeId): v
 }
 
 export function decodeLeafBody(reader: ByteReader, vid: VolumeId, key: string, version: number): Leaf {
-  const firstRecord = reader.varint();
-  if (firstRecord === 0) throw reader.corrupt("first record", "at least 1", "0");
+  const firstRecord = reader.positive("first record");
   const recordCount = reader.varint(Number.MAX_SAFE_INTEGER - firstRecord);
   const attempts = version === 0 ? [] : decodeAttempts(reader, recordCount);
   const range = decodeRange(reader, vid);

@@ -102,11 +102,12 @@ function decodeLeafEntry(
   const firstTime = reader.varint();
   const lastTime = firstTime + reader.varint(Number.MAX_SAFE_INTEGER - firstTime);
   const lowestOffset = reader.varint(MAX_PAGE_COUNT);
-  const span = reader.varint(MAX_PAGE_COUNT - lowestOffset);
+  const span = reader.varint(Math.max(0, MAX_OFFSET - lowestOffset));
   const highestOffset = lowestOffset > MAX_OFFSET ? -1 : lowestOffset + span;
   const lowestDrop = reader.varint(MAX_PAGE_COUNT);
   const flags = version === 0 ? 0 : reader.u8();
   checkFlags(key, "leaf entry flags", flags, HAS_IMAGE);
+  if (flags !== 0 && firstLsn === 1) throw reader.corrupt("image", "none before LSN 1", "one");
   return {
     id,
     checksum,
@@ -122,6 +123,16 @@ function decodeLeafEntry(
     lowestDrop,
     hasImage: flags !== 0,
   };
+}
+
+/** What the runs say of the last LSN, where they say it. */
+function lastOf(
+  leaves: readonly LeafEntry[],
+  tail: Leaf,
+): { time: number; pageCount?: number | undefined } | undefined {
+  if (tail.times.length > 0) return { time: tail.times.at(-1)!, pageCount: tail.pageCounts.at(-1) };
+  const leaf = leaves.findLast(({ lsnCount }) => lsnCount > 0);
+  return leaf && { time: leaf.lastTime };
 }
 
 /**
@@ -145,9 +156,8 @@ export function decodeManifest(
   const pageCount = reader.varint(MAX_PAGE_COUNT);
   const meta = flags & META ? reader.blob(MAX_META_BYTES).slice() : undefined;
   const leaves: LeafEntry[] = [];
-  let record = version === 0 ? 1 : reader.varint();
-  let lsn = version === 0 ? 1 : reader.varint();
-  if (record === 0 || lsn === 0) throw reader.corrupt("first record and LSN", "at least 1", `${record}, ${lsn}`);
+  let record = version === 0 ? 1 : reader.positive("first record");
+  let lsn = version === 0 ? 1 : reader.positive("first LSN");
   const oldest = lsn;
   for (let left = reader.varint(reader.remaining); left > 0; left--) {
     const leaf = decodeLeafEntry(reader, key, version, record, lsn);
@@ -170,6 +180,11 @@ export function decodeManifest(
     throw reader.corrupt("cutoff", "an LSN of the log", `${cutoff}`);
   }
   if (boundary >= nextRecord) throw reader.corrupt("boundary", `below record ${nextRecord}`, `${boundary}`);
+  const last = lastOf(leaves, tail);
+  const isLast = nextLsn === 1 ? time === 0 && pageCount === 0 : time === (last?.time ?? time);
+  if (!isLast || pageCount !== (last?.pageCount ?? pageCount)) {
+    throw reader.corrupt("time and page count", "those of the last LSN", `${time}, ${pageCount}`);
+  }
   return {
     manifest: { closed: (flags & CLOSED) !== 0, volume, cutoff, boundary, time, pageCount, meta, leaves, tail },
     key: envelope.key,

@@ -65,8 +65,8 @@ export function encodeContents(
 ): void {
   const vids = new VidTable(vid);
   for (const { vid: inner, location } of references) {
-    vids.add(inner);
     if (location.kind === "object") vids.add(location.vid);
+    vids.add(inner);
   }
   vids.write(writer);
   writer.varint(references.length);
@@ -84,8 +84,7 @@ export function encodeContents(
  *   that record.
  */
 export function decodeRange(reader: ByteReader, vid: VolumeId, attached?: { record: number; at: number }): Range {
-  const firstLsn = reader.varint();
-  if (firstLsn === 0) throw reader.corrupt("first LSN", "at least 1", "0");
+  const firstLsn = reader.positive("first LSN");
   const count = reader.varint(reader.remaining);
   if (firstLsn + count > Number.MAX_SAFE_INTEGER) throw reader.corrupt("last LSN", "at most 2^53 - 1", "more");
   const times: number[] = [];
@@ -136,14 +135,14 @@ export function decodeContents(
     }
     references.push(reference);
   }
+  vids.end(reader);
   const drops: Drop[] = [];
   for (let left = reader.varint(reader.remaining), lsn = firstLsn; left > 0; left--) {
     const next = firstLsn + reader.varint();
     if (next < lsn || next >= firstLsn + count) throw reader.corrupt("drop out of order", "ascending LSNs", `${next}`);
     lsn = next;
     const from = reader.varint(MAX_PAGE_COUNT - 1);
-    const length = reader.varint(MAX_PAGE_COUNT - from);
-    if (length === 0) throw reader.corrupt("empty drop", "at least 1 page", "0");
+    const length = reader.positive("length of a drop", MAX_PAGE_COUNT - from);
     drops.push({ lsn, from, to: from + length });
   }
   return { references, drops };
@@ -158,10 +157,12 @@ function readZigzag(reader: ByteReader): number {
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
 
-/** The volumes that a range names by small numbers: 0 is its own. */
+/** The volumes that a range names by small numbers: 0 is its own, and the others follow as references first name them. */
 export class VidTable {
   readonly #vids: VolumeId[];
   readonly #numbers: Map<string, number>;
+  /** The highest number that a reference named, while the table is read. */
+  #named = 0;
 
   constructor(own: VolumeId) {
     this.#vids = [own];
@@ -186,12 +187,22 @@ export class VidTable {
   static read(reader: ByteReader, own: VolumeId): VidTable {
     const table = new VidTable(own);
     for (let left = reader.varint(reader.remaining); left > 0; left--) {
-      table.#vids.push(VolumeId.fromBytes(reader.raw(ID_BYTES)));
+      const vid = VolumeId.fromBytes(reader.raw(ID_BYTES));
+      if (table.#numbers.has(vid.toString())) throw reader.corrupt("table of volumes", "each once", `${vid} again`);
+      table.add(vid);
     }
     return table;
   }
 
   readVid(reader: ByteReader): VolumeId {
-    return this.#vids[reader.varint(this.#vids.length - 1)];
+    const number = reader.varint(Math.min(this.#named + 1, this.#vids.length - 1));
+    this.#named = Math.max(this.#named, number);
+    return this.#vids[number];
+  }
+
+  /** Refuses volumes that no reference named. */
+  end(reader: ByteReader): void {
+    if (this.#named === this.#vids.length - 1) return;
+    throw reader.corrupt("table of volumes", `${this.#named}, as many as are named`, `${this.#vids.length - 1}`);
   }
 }

@@ -7,7 +7,7 @@ import { MAX_OFFSET, MAX_RLSN } from "../core/numbers.js";
 import { SHA256_BYTES } from "../core/sha256.js";
 import type { ByteReader, ByteWriter } from "./bytes.js";
 import type { VidTable } from "./record-range.js";
-import { HEADER_BYTES, INLINE_BYTES, MAX_SEGMENT_BYTES } from "./segment-header.js";
+import { HEADER_BYTES, INLINE_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENT_PAGES } from "./segment-header.js";
 
 export type Location =
   /** Inside record `record` of the volume's own log, from byte `start`. */
@@ -93,9 +93,11 @@ export function decodeReference(
     if (!attached || tag !== Tag.attached) throw reader.corrupt("attached segment", "only in a record", "one here");
     location = { kind: "record", record: attached.record, start: attached.at };
   } else if (kind === Tag.record) {
-    location = { kind: "record", record: reader.varint(), start: reader.varint() };
+    // What lies in the record itself is attached; nothing can lie in a later one.
+    const record = reader.positive("record of an embedded segment", attached && attached.record - 1);
+    location = { kind: "record", record, start: reader.varint() };
   } else if (kind === Tag.object) {
-    location = { kind: "object", vid: vids.readVid(reader), record: reader.varint() };
+    location = { kind: "object", vid: vids.readVid(reader), record: reader.positive("record of a segment") };
   } else {
     location = { kind: "shared", group: SegmentId.fromBytes(reader.raw(ID_BYTES)) };
   }
@@ -107,7 +109,7 @@ export function decodeReference(
   const byteLength = reader.varint(MAX_SEGMENT_BYTES);
   const bodyOffset = reader.varint(byteLength);
   if (bodyOffset < HEADER_BYTES) throw reader.corrupt("body offset", `at least ${HEADER_BYTES}`, `${bodyOffset}`);
-  const pageCount = reader.varint();
+  const pageCount = reader.positive("page count of a segment", MAX_SEGMENT_PAGES);
   const lowestOffset = reader.varint(MAX_OFFSET);
   const highestOffset = lowestOffset + reader.varint(MAX_OFFSET - lowestOffset);
   let head: Uint8Array | undefined;

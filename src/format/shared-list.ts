@@ -24,7 +24,7 @@ export function decodeSharedList(bytes: Uint8Array, key: string): RecordName[] {
   const { reader } = decodeEnvelope(bytes, key, Kind.sharedList);
   const records: RecordName[] = [];
   for (let left = reader.varint(reader.remaining); left > 0; left--) {
-    records.push({ vid: VolumeId.fromBytes(reader.raw(ID_BYTES)), record: reader.varint() });
+    records.push({ vid: VolumeId.fromBytes(reader.raw(ID_BYTES)), record: reader.positive("record of a list") });
   }
   reader.end();
   return records;

@@ -9,7 +9,8 @@ import {
   type CatalogEntry,
   decodeCatalogRecord,
   encodeCatalogRecord,
-  MAX_NAME_BYTES,
+  isVolumeId,
+  problemWithName,
 } from "../format/catalog.js";
 import { NONCE_BYTES } from "../format/record.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
@@ -22,7 +23,15 @@ const STATE_EVERY = 16;
 const MAX_ATTEMPTS = 32;
 const carriesState = (n: number) => n % STATE_EVERY === 1;
 
-export const isVolumeId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+const textOf = ({ vid, name, pageSizeBytes, createdMs }: CatalogEntry) =>
+  JSON.stringify([vid, name, pageSizeBytes, createdMs]);
+
+function isSameState(a: readonly CatalogEntry[], b: readonly CatalogEntry[]): boolean {
+  const expected = new Set(b.map(textOf));
+  return a.length === b.length && a.every((entry) => expected.has(textOf(entry)));
+}
+
+export { isVolumeId };
 
 /** @throws InvalidArgument for what cannot name a volume. */
 export function checkName(name: string): string {
@@ -32,14 +41,10 @@ export function checkName(name: string): string {
 }
 
 function problemWith(name: unknown): string | undefined {
-  if (typeof name !== "string" || name.length === 0) return "must be a text of at least one character";
+  if (typeof name !== "string") return "must be a text of at least one character";
   const bytes = new TextEncoder().encode(name);
-  if (bytes.length > MAX_NAME_BYTES) return `${bytes.length} bytes of UTF-8, at most ${MAX_NAME_BYTES} are allowed`;
   if (new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) !== name) return "holds half a surrogate pair";
-  // Cc: C0, DEL and C1. Other invisible characters are the user's business.
-  if (/\p{Cc}/u.test(name)) return "must hold no control characters";
-  if (isVolumeId(name)) return "looks like a volume id, which would hide the volume of that id";
-  return undefined;
+  return problemWithName(name);
 }
 
 export class Catalog {
@@ -169,8 +174,9 @@ export class Catalog {
       this.#byName.set(entry.name, entry);
     }
     this.#next = n + 1;
-    if (record.state && record.state.length !== this.#byId.size) {
-      throw contradiction(`${this.#byId.size} volumes in the state`, `${record.state.length}`);
+    if (carriesState(n) && !record.state) throw contradiction("the whole state", "none");
+    if (record.state && !isSameState(record.state, this.entries)) {
+      throw contradiction("the state that the records before it lead to", "another");
     }
   }
 

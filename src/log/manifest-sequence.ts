@@ -53,16 +53,7 @@ export class ManifestSequence {
         return { manifest: decodeManifest(newest.bytes, key, this.#vid).manifest, generation: newest.number };
       }
       // Collected since it was the newest: then there are newer ones.
-      const named = decodeStub(newest.bytes, key);
-      if (named <= newest.number) {
-        throw new Corrupt("stub of a manifest", {
-          key,
-          byteOffset: 0,
-          expected: `a generation above ${newest.number}`,
-          actual: `${named}`,
-        });
-      }
-      from = named;
+      from = decodeStub(newest.bytes, key, newest.number);
     }
   }
 

@@ -1,6 +1,11 @@
 /** Random log objects for the tests of their codecs. */
 import { SegmentId, toHex, VolumeId } from "../../../src/core/ids.js";
-import { type CatalogEntry, decodeCatalogRecord, encodeCatalogRecord } from "../../../src/format/catalog.js";
+import {
+  type CatalogChange,
+  type CatalogEntry,
+  decodeCatalogRecord,
+  encodeCatalogRecord,
+} from "../../../src/format/catalog.js";
 import { decodeManifest, encodeManifest, type LeafEntry, type Manifest } from "../../../src/format/manifest.js";
 import { decodeLeaf, encodeLeaf, type Image, type Leaf } from "../../../src/format/manifest-leaf.js";
 import { decodeRecord, encodeRecord } from "../../../src/format/record.js";
@@ -21,8 +26,8 @@ function randomReference(random: Random, vid: VolumeId, firstLsn: number, count:
   const bodyOffset = random.between(64, byteLength);
   const lowestOffset = randomNumber(random, 2 ** 32 - 2);
   const locations: Location[] = [
-    { kind: "record", record: randomNumber(random), start: randomNumber(random) },
-    { kind: "object", vid: random.chance(0.7) ? vid : randomVid(random), record: randomNumber(random) },
+    { kind: "record", record: 1 + randomNumber(random, 2 ** 50), start: randomNumber(random) },
+    { kind: "object", vid: random.chance(0.7) ? vid : randomVid(random), record: 1 + randomNumber(random, 2 ** 52) },
     { kind: "shared", group: randomSegmentId(random) },
   ];
   return {
@@ -124,7 +129,7 @@ export function randomManifest(random: Random, vid: VolumeId): Manifest {
       lowestOffset,
       highestOffset: isEmpty ? -1 : Math.min(2 ** 32 - 2, lowestOffset + random.below(1000)),
       lowestDrop: random.chance(0.5) ? 2 ** 32 - 1 : random.u32() - 1,
-      hasImage: random.chance(0.5),
+      hasImage: firstLsn > 1 && random.chance(0.5),
     };
     leaves.push({ ...leaf, lowestDrop: Math.max(0, leaf.lowestDrop) });
     firstRecord += leaf.recordCount;
@@ -137,11 +142,19 @@ export function randomManifest(random: Random, vid: VolumeId): Manifest {
     volume: { pageSizeBytes: random.pick([512, 4096, 65536]), name: `vol-é${random.below(100)}` },
     cutoff: lastLsn <= oldest ? oldest : oldest + random.below(Math.min(1000, lastLsn - oldest + 1)),
     boundary: Math.min(firstRecord + tail.recordCount - 1, randomNumber(random)),
-    time: randomNumber(random),
-    pageCount: randomNumber(random, 2 ** 32 - 1),
+    ...stateOf(random, leaves, tail),
     meta: random.chance(0.5) ? random.bytes(random.below(50)) : undefined,
     leaves,
     tail,
+  };
+}
+
+/** What a manifest says of the last LSN: what its runs say, or anything where they do not. */
+function stateOf(random: Random, leaves: readonly LeafEntry[], tail: Leaf): Pick<Manifest, "time" | "pageCount"> {
+  if (tail.firstLsn + tail.times.length === 1) return { time: 0, pageCount: 0 };
+  return {
+    time: tail.times.at(-1) ?? leaves.at(-1)?.lastTime ?? randomNumber(random),
+    pageCount: tail.pageCounts.at(-1) ?? randomNumber(random, 2 ** 32 - 1),
   };
 }
 
@@ -158,13 +171,21 @@ function tailFrom(random: Random, vid: VolumeId, firstRecord: number, firstLsn: 
   };
 }
 
-export function randomState(random: Random): CatalogEntry[] {
-  return Array.from({ length: random.below(5) }, (_, i) => ({
+/** Some volumes, as they are after a change. */
+export function randomState(random: Random, change: CatalogChange, timeMs: number): CatalogEntry[] {
+  const state = Array.from({ length: random.below(5) }, (_, i) => ({
     vid: randomVid(random),
     name: `vol-${i}-é${random.below(100)}`,
     pageSizeBytes: random.pick([512, 4096, 65536]),
     createdMs: randomNumber(random),
-  })).sort((a, b) => a.vid.compare(b.vid));
+  }));
+  if (change.kind !== "drop") {
+    const { vid, name } = change;
+    const made = change.kind === "create";
+    const pageSizeBytes = made ? change.pageSizeBytes : random.pick([512, 4096, 65536]);
+    state.push({ vid, name, pageSizeBytes, createdMs: made ? timeMs : randomNumber(random) });
+  }
+  return state.sort((a, b) => a.vid.compare(b.vid));
 }
 
 export interface Sample {
@@ -189,10 +210,11 @@ export function randomSamples(random: Random): Sample[] {
   // As many attached segments as there happen to be references to this record.
   const attachments: Uint8Array[] = [];
   const references = range.references.map((reference): Reference => {
-    if (random.chance(0.5))
-      return reference.location.kind === "record"
-        ? { ...reference, location: { kind: "record", record: 2 ** 51, start: 1 } }
-        : reference;
+    const { location } = reference;
+    if (random.chance(0.5) && (location.kind !== "record" || record > 1)) {
+      if (location.kind !== "record") return reference;
+      return { ...reference, location: { ...location, record: Math.min(location.record, record - 1) } };
+    }
     const bytes = random.bytes(random.between(64, 300));
     attachments.push(bytes);
     const bodyOffset = random.between(64, bytes.length);
@@ -237,7 +259,6 @@ export function randomSamples(random: Random): Sample[] {
     decode: (bytes, key) => decodeManifest(bytes, key, vid),
   });
 
-  const state = random.chance(0.5) ? randomState(random) : undefined;
   const name = `name ${random.below(1000)}`;
   const change = random.pick([
     { kind: "create", vid, pageSizeBytes: 4096, name } as const,
@@ -245,6 +266,7 @@ export function randomSamples(random: Random): Sample[] {
     { kind: "drop", vid } as const,
   ]);
   const timeMs = randomNumber(random);
+  const state = random.chance(0.5) ? randomState(random, change, timeMs) : undefined;
   add({
     name: "catalog record",
     key: "c/17",
@@ -255,7 +277,7 @@ export function randomSamples(random: Random): Sample[] {
 
   const list = Array.from({ length: random.below(5) }, () => ({
     vid: randomVid(random),
-    record: randomNumber(random),
+    record: 1 + randomNumber(random, 2 ** 52),
   }));
   add({
     name: "shared list",
