@@ -146,7 +146,7 @@ class Requests {
   /** Cancels what is still under way. */
   end(): void {
     this.#read.signal?.removeEventListener("abort", this.#onAbort);
-    this.#abort(new Aborted(`the other request for ${this.#read.key} answered first`));
+    if (this.#pending.size > 0) this.#abort(new Aborted(`the other request for ${this.#read.key} answered first`));
   }
 
   #abort(reason: unknown): void {
