@@ -281,7 +281,8 @@ describe("a store's history", () => {
     await read("cold", true);
     await read("warm", true);
     const fd = openSync(slab(), "r+");
-    for (let i = 0; i < 500; i++) writeSync(fd, random.bytes(1), 0, 1, 4096 + random.below((16 << 20) - 8192));
+    const { size } = statSync(slab());
+    for (let i = 0; i < 500; i++) writeSync(fd, random.bytes(1), 0, 1, 4096 + random.below(size - 4096));
     closeSync(fd);
     await read("damaged", true);
     const bytes = readFileSync(slab());
@@ -293,5 +294,7 @@ describe("a store's history", () => {
     expect(requests.cold).toBeLessThan(requests.off);
     expect(requests.warm).toBeLessThan(requests.cold / 3);
     expect(requests.damaged).toBeGreaterThan(requests.warm);
+    expect(requests.damaged).toBeLessThan(requests.cold);
+    expect(requests["cut off"]).toBe(requests.cold);
   });
 });
