@@ -13,6 +13,7 @@
 import { murmur3, type Seed128 } from "../core/murmur3.js";
 import { sha256 } from "../core/sha256.js";
 import { type BlockCache, newCacheStats } from "./block-cache.js";
+import { FreshBlocks } from "./fresh-blocks.js";
 import type { SlabFile } from "./slab-file.js";
 import type { SlabLayout } from "./slab-layout.js";
 import { type BlockIdentity, type SetChange, SlabSet } from "./slab-set.js";
@@ -20,10 +21,7 @@ import { type BlockIdentity, type SetChange, SlabSet } from "./slab-set.js";
 const REST_MS = 60_000;
 /** Hashes of keys that are kept: a key is asked for many times in a row. */
 const KEPT_KEYS = 512;
-/**
- * A block is fresh for so many reads of the cache after it came. A scan reads it piece by piece, or has it read ahead: that it
- * is found again does not yet mean that it is wanted again.
- */
+/** See fresh-blocks.ts: 64 blocks read ahead, page by page. In a small slab a quarter of it. */
 const FRESH_READS = 256;
 
 /** Where and under what name a block may be found. */
@@ -39,10 +37,8 @@ export class SlabCache implements BlockCache {
   readonly #layout: SlabLayout;
   /** SHA-256 of keys, the oldest first. */
   readonly #keys = new Map<string, Uint32Array>();
-  /** Slots that this cache filled last, and the number of the read at that time; the oldest first. */
-  readonly #fresh = new Map<number, number>();
-  readonly #freshReads: number;
-  #reads = 0;
+  /** Slots that this cache has filled a moment ago. */
+  readonly #fresh: FreshBlocks<number>;
   /** One write after another: two that chose the same way would spoil each other. */
   #writing: Promise<void> = Promise.resolve();
   #noReadsBeforeMs = 0;
@@ -53,7 +49,7 @@ export class SlabCache implements BlockCache {
   constructor(file: SlabFile, layout: SlabLayout) {
     this.#file = file;
     this.#layout = layout;
-    this.#freshReads = Math.min(FRESH_READS, layout.slotCount / 4);
+    this.#fresh = new FreshBlocks(Math.min(FRESH_READS, layout.slotCount / 4));
   }
 
   get blockBytes(): number {
@@ -61,7 +57,7 @@ export class SlabCache implements BlockCache {
   }
 
   async read(key: string, block: number): Promise<Uint8Array | undefined> {
-    this.#reads++;
+    this.#fresh.count();
     const bytes = this.#isClosed || Date.now() < this.#noReadsBeforeMs ? undefined : await this.#find(key, block);
     if (bytes === undefined) this.stats.misses++;
     else this.stats.hits++;
@@ -76,7 +72,7 @@ export class SlabCache implements BlockCache {
       if (way === -1) return undefined;
       const bytes = await this.#readSlot(place, set, way);
       if (bytes === undefined) await this.#discard(place, set, way);
-      else if (!this.#isFresh(place.set, way)) await this.#apply(place.set, set.touch(way));
+      else if (!this.#fresh.has(this.#layout.slotAt(place.set, way))) await this.#apply(place.set, set.touch(way));
       return bytes;
     } catch {
       this.#restFrom("reads");
@@ -123,17 +119,10 @@ export class SlabCache implements BlockCache {
       await this.#file.write(slot, bytes);
       this.stats.bytesWritten += bytes.length;
       await this.#apply(place.set, [set.fill(way, place.identity, bytes.length, sum)]);
-      this.#fresh.delete(slot);
-      this.#fresh.set(slot, this.#reads);
-      if (this.#fresh.size > this.#freshReads) this.#fresh.delete(this.#fresh.keys().next().value!);
+      this.#fresh.add(slot);
     } catch {
       this.#restFrom("writes");
     }
-  }
-
-  #isFresh(set: number, way: number): boolean {
-    const since = this.#fresh.get(this.#layout.slotAt(set, way));
-    return since !== undefined && this.#reads - since < this.#freshReads;
   }
 
   async #readSet(number: number): Promise<SlabSet> {
