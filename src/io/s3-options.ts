@@ -38,6 +38,8 @@ export interface S3Setup {
   readonly bucket: string;
   readonly prefix: string;
   readonly region: string;
+  /** As the URL of a host, without a slash at its end; `undefined` for AWS. */
+  readonly endpoint: string | undefined;
   /** The bucket's own URL, without a slash at its end. */
   readonly bucketUrl: string;
   readonly credentials: S3Credentials | undefined;
@@ -50,6 +52,7 @@ const MAX_PREFIX_LENGTH = 500;
 const REGION = /^[a-z0-9-]{1,64}$/i;
 /** What may stand in a header: anything else would be refused by `fetch` with the value in its message. */
 const HEADER_VALUE = /^[\x21-\x7e]+$/;
+const ENDPOINT = "S3 endpoint (option endpoint, AWS_ENDPOINT_URL_S3)";
 const USAGE = 'write "s3://bucket" or "s3://bucket/prefix"';
 
 /** @throws InvalidArgument unless it is `s3://bucket`, with a prefix of plain characters or without. */
@@ -92,16 +95,20 @@ export function checkS3Options({ bucket, prefix = "", ...options }: S3Place & S3
       `the region of bucket ${bucket} (option region, AWS_REGION) must be a name such as us-east-1`,
     );
   }
-  return { bucket, prefix, region, bucketUrl: bucketUrl(bucket, region, options), credentials: credentialsOf(options) };
+  const endpoint = options.endpoint === undefined ? undefined : parseHttpUrl(options.endpoint, ENDPOINT);
+  const bucketUrl = bucketUrlOf(bucket, region, endpoint, options.pathStyle);
+  return { bucket, prefix, region, endpoint, bucketUrl, credentials: credentialsOf(options) };
 }
 
-function bucketUrl(bucket: string, region: string, { endpoint, pathStyle }: S3Options): string {
+function bucketUrlOf(
+  bucket: string,
+  region: string,
+  endpoint: string | undefined,
+  pathStyle: boolean | undefined,
+): string {
   // A certificate for *.s3.… does not cover a bucket with a dot in its name, and host names know no capitals.
   const asPath = pathStyle ?? (endpoint !== undefined || !/^[a-z0-9-]+$/.test(bucket));
-  const root =
-    endpoint === undefined
-      ? `https://s3.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`
-      : parseHttpUrl(endpoint, "S3 endpoint (option endpoint, AWS_ENDPOINT_URL_S3)");
+  const root = endpoint ?? `https://s3.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
   return asPath ? `${root}/${bucket}` : root.replace("://", `://${bucket}.`);
 }
 

@@ -49,8 +49,10 @@ interface Write {
 }
 
 export class S3Store implements ObjectStore {
-  /** `s3://bucket/prefix`. */
+  /** `s3://bucket/prefix`; with an endpoint, that too, since buckets of two servers may have one name. */
   readonly url: string;
+  /** `s3://bucket/prefix`, which an object's key is appended to in messages. */
+  readonly #root: string;
   readonly stats = newIoStats();
   readonly #bucket: string;
   /** With a slash at its end, or empty. */
@@ -63,8 +65,9 @@ export class S3Store implements ObjectStore {
 
   /** Nothing is requested before the first call. @throws InvalidArgument for options that can never work. */
   constructor(options: S3StoreOptions) {
-    const { bucket, prefix, region, bucketUrl, credentials } = checkS3Options(options);
-    this.url = `s3://${bucket}${prefix && `/${prefix}`}`;
+    const { bucket, prefix, region, endpoint, bucketUrl, credentials } = checkS3Options(options);
+    this.#root = `s3://${bucket}${prefix && `/${prefix}`}`;
+    this.url = endpoint === undefined ? this.#root : `${this.#root} (${endpoint})`;
     this.#bucket = bucket;
     this.#prefix = prefix && `${prefix}/`;
     this.#bucketUrl = bucketUrl;
@@ -145,12 +148,12 @@ export class S3Store implements ObjectStore {
       }
       if (outcomes[1] !== "exists") {
         throw new ReadOnly(
-          `${this.url}: the server at ${this.#host} overwrites an object in spite of If-None-Match. ${elsewhere}`,
+          `${this.#root}: the server at ${this.#host} overwrites an object in spite of If-None-Match. ${elsewhere}`,
         );
       }
       if (outcomes[0] !== "created") {
         throw new ReadOnly(
-          `${this.url}: the server at ${this.#host} says of a new object that it exists (If-None-Match). ${elsewhere}`,
+          `${this.#root}: the server at ${this.#host} says of a new object that it exists (If-None-Match). ${elsewhere}`,
         );
       }
     } finally {
@@ -169,7 +172,7 @@ export class S3Store implements ObjectStore {
 
   /** For messages. */
   #name(key: string): string {
-    return `${this.url}/${key}`;
+    return `${this.#root}/${key}`;
   }
 
   #urlOf(key: string): string {

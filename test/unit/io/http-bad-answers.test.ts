@@ -30,6 +30,8 @@ const secrets = [...Object.values(TEST_CREDENTIALS), sessionToken, "Signature=",
 
 interface Backend {
   readonly server: RunningServer;
+  /** As messages name the store. */
+  readonly name: string;
   open(requestTimeoutMs?: number): ObjectStore;
 }
 
@@ -38,7 +40,8 @@ const backends: [string, () => Promise<Backend>][] = [
     "http",
     async () => {
       const server = await startHttpServer({ objects: new Map([["p/c/1", bytes]]) });
-      return { server, open: (requestTimeoutMs) => new HttpStore(`${server.url}/p`, { requestTimeoutMs }) };
+      const name = `${server.url}/p`;
+      return { server, name, open: (requestTimeoutMs) => new HttpStore(name, { requestTimeoutMs }) };
     },
   ],
   [
@@ -48,7 +51,8 @@ const backends: [string, () => Promise<Backend>][] = [
       const server = await startS3Server({ credentials });
       server.objects.set("p/c/1", { bytes, modified: new Date() });
       const options = { bucket: server.bucket, prefix: "p", endpoint: server.url, ...credentials };
-      return { server, open: (requestTimeoutMs) => new S3Store({ ...options, requestTimeoutMs }) };
+      const open = (requestTimeoutMs?: number) => new S3Store({ ...options, requestTimeoutMs });
+      return { server, name: "s3://pages/p", open };
     },
   ],
 ];
@@ -160,7 +164,7 @@ describe.each(backends)("bad answers: %s", (_name, start) => {
       const before = backend.server.requests.length;
       const error = (await errorOf(read(store))) as Error;
       expect(error).toBeInstanceOf(expected);
-      expect(error.message).toContain(expected === Corrupt ? "c/1" : `${store.url}/c/1`);
+      expect(error.message).toContain(expected === Corrupt ? "c/1" : `${backend.name}/c/1`);
       for (const word of words) expect(error.message).toMatch(word);
       expectNoSecrets([error, store, store.url, store.stats], secrets);
       expect(backend.server.requests.length - before, "sent once").toBe(1);
@@ -195,7 +199,7 @@ describe.each(backends)("bad answers: %s", (_name, start) => {
     const error = (await errorOf(whole(hasty))) as Error;
     expect(error).toBeInstanceOf(Unavailable);
     expect(error.message).toMatch(/within 150 ms.*requestTimeoutMs/);
-    expect(error.message).toContain(`${store.url}/c/1`);
+    expect(error.message).toContain(`${backend.name}/c/1`);
   });
 
   it("a slow host gets more time as long as bytes arrive", async () => {

@@ -178,7 +178,8 @@ describe("options and environment", () => {
   });
 
   it("opens a bucket in Node from the environment, and says elsewhere that buckets need Node", () => {
-    expect(S3Store.open("s3://pages/p", {}, env).url).toBe("s3://pages/p");
+    expect(S3Store.open("s3://pages/p", {}, env).url).toBe("s3://pages/p (https://s3.example)");
+    expect(S3Store.open("s3://pages/p").url).toBe("s3://pages/p");
     expect(() => portablePlatform.openObjects("s3://pages/p")).toThrow(/buckets need Node/);
     expectNoSecrets(S3Store.open("s3://pages/p", {}, env), ["env-id", "env-secret", "env-token"]);
   });
