@@ -16,6 +16,8 @@ export interface CallOptions {
    * list, a page of HTML for everything), that is how it says it; to any other read the same answer is an error.
    */
   readonly probing?: boolean | undefined;
+  /** Of a read: what a cache on the way holds was found to be damaged. Ask the storage itself. */
+  readonly refresh?: boolean | undefined;
 }
 
 export interface RangeOptions extends CallOptions {

@@ -340,7 +340,16 @@ export class VolumeLog {
 
   /** A chapter's contents: those at hand, else its leaf, which is not kept. */
   async readLeaf(chapter: Chapter, options?: CallOptions): Promise<Leaf> {
-    return chapter.leaf ?? this.#decodeLeaf(chapter.entry!, await this.#objects.get(this.#leafKey(chapter), options));
+    if (chapter.leaf) return chapter.leaf;
+    const read = async (refresh: boolean) =>
+      this.#decodeLeaf(chapter.entry!, await this.#objects.get(this.#leafKey(chapter), { ...options, refresh }));
+    try {
+      return await read(false);
+    } catch (error) {
+      // What a cache on the way has kept may be damaged: the storage itself is asked before that is said of it.
+      if (error instanceof Corrupt) return await read(true);
+      throw error;
+    }
   }
 
   /** `readLeaf` where the storage can read in place; `undefined` where it cannot. */

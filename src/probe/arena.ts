@@ -3,8 +3,10 @@
  *
  * The heap is cut into chunks of 64 KiB. A chunk holds slots of one size class (four classes to a doubling, so that at
  * most a fifth of a slot is waste and page sizes fit exactly), or belongs to a run of chunks that holds one large
- * allocation. When nothing is free, a clock hand goes round the chunks: what was touched since its last visit stays,
- * what was not is evicted, and what has no owner to tell is never moved or taken.
+ * allocation. When nothing is free, a clock hand goes round the chunks (GCLOCK; A. J. Smith, Sequentiality and Prefetching in
+ * Database Systems, TODS 3(3), 1978): what was touched since its last visit gains a credit, what was not loses one, and what
+ * has none left is evicted. A page comes without credit, so that one pass over many pages takes the place of other such pages, and
+ * not of those that are in use. What has no owner to tell is never moved or taken.
  *
  * Where readers on other threads use the memory, what is freed or evicted is reused only when none of them can still be
  * reading it (limbo.ts). Whoever frees must have taken it out of their way before; so must `evict`.
@@ -46,6 +48,8 @@ interface Slab {
   readonly slotBytes: number;
   readonly owners: (Evictable | undefined)[];
   readonly tags: number[];
+  /** How many visits of the hand each slot will outlast untouched. */
+  readonly credits: Uint8Array;
   /** `FREE`, `USED` or `GIVEN_UP` for each slot. */
   readonly used: Uint8Array;
   /** Slots that are not free. */
@@ -53,6 +57,9 @@ interface Slab {
 }
 
 const LARGE = -1;
+
+/** What is in use outlasts so many visits of the hand after its last use, once it was seen in use so many times. */
+const MAX_CREDIT = 3;
 
 const FREE = 0;
 const USED = 1;
@@ -137,6 +144,14 @@ export class Arena {
     this.#touched[(address - this.#start) >>> TOUCH_SHIFT] = 1;
   }
 
+  /**
+   * Takes an allocation at the hand's next visit, unless it is touched before: what was read once does not push out what is read
+   * again and again.
+   */
+  onProbation(address: number): void {
+    this.#touched[(address - this.#start) >>> TOUCH_SHIFT] = 0;
+  }
+
   /** Makes a pinned allocation evictable by giving it an owner. */
   release(address: number, owner: Evictable, tag = 0): void {
     const slab = this.#slabAt(address);
@@ -171,6 +186,7 @@ export class Arena {
 
   #take(slab: Slab, slot: number, owner: Evictable | undefined, tag: number): number {
     slab.used[slot] = USED;
+    slab.credits[slot] = 0;
     slab.owners[slot] = owner;
     slab.tags[slot] = tag;
     slab.usedCount++;
@@ -184,12 +200,17 @@ export class Arena {
     return this.#start + slab.firstChunk * CHUNK_BYTES + slot * slab.slotBytes;
   }
 
-  /** Whether a slot was touched since this was last asked. */
-  #wasTouched(slab: Slab, slot: number): boolean {
+  /** The hand's visit to a slot: whether it outlasts it. */
+  #staysInUse(slab: Slab, slot: number): boolean {
     const mark = (this.#addressOf(slab, slot) - this.#start) >>> TOUCH_SHIFT;
-    const touched = this.#touched[mark] === 1;
-    this.#touched[mark] = 0;
-    return touched;
+    if (this.#touched[mark] === 1) {
+      this.#touched[mark] = 0;
+      if (slab.credits[slot] < MAX_CREDIT) slab.credits[slot]++;
+      return true;
+    }
+    if (slab.credits[slot] === 0) return false;
+    slab.credits[slot]--;
+    return true;
   }
 
   /** Frees a slot in use as soon as nobody can be reading it. */
@@ -260,6 +281,7 @@ export class Arena {
       slotBytes,
       owners: new Array(slots).fill(undefined),
       tags: new Array(slots).fill(0),
+      credits: new Uint8Array(slots),
       used: new Uint8Array(slots),
       usedCount: 0,
     };
@@ -268,7 +290,7 @@ export class Arena {
     return slab;
   }
 
-  /** Moves the hand until a slot of the class, or a whole chunk, is free. Two rounds: the first may only clear marks. */
+  /** Moves the hand until a slot of the class, or a whole chunk, is free: round after round, as long as credits may last. */
   #reclaimSlab(sizeClass: number): Slab | undefined {
     if (this.#limbo && !this.#limbo.isEmpty) {
       this.#limbo.take(this.#reuse);
@@ -276,7 +298,7 @@ export class Arena {
       if (found) return found;
     }
     const limboLimit = Math.max(CHUNK_BYTES, this.limitBytes * LIMBO_SHARE);
-    for (let steps = 2 * this.#chunkCount + 1; steps > 0; steps--) {
+    for (let steps = (MAX_CREDIT + 2) * this.#chunkCount + 1; steps > 0; steps--) {
       const chunk = this.#hand;
       this.#hand = (chunk + 1) % this.#chunkCount;
       const slab = this.#slabs[chunk];
@@ -296,11 +318,11 @@ export class Arena {
       : undefined;
   }
 
-  /** The slots that can be evicted and were not touched since the hand last passed; clears the marks of the others. */
+  /** The hand's visit to a slab: the slots that can be evicted and do not outlast it. */
   #idleSlots(slab: Slab): number[] {
     const idle: number[] = [];
     for (let slot = 0; slot < slab.used.length; slot++) {
-      if (slab.used[slot] === USED && !this.#wasTouched(slab, slot) && slab.owners[slot]) idle.push(slot);
+      if (slab.used[slot] === USED && !this.#staysInUse(slab, slot) && slab.owners[slot]) idle.push(slot);
     }
     return idle;
   }

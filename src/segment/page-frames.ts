@@ -80,6 +80,7 @@ export class PlacedSegment implements Evictable {
     memory.copyWithin(frame, source, source + pageSizeBytes);
     Atomics.store(words, (this.#table >>> 2) + local, frame);
     arena.release(frame, this, local);
+    arena.onProbation(frame);
     return frame;
   }
 

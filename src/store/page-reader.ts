@@ -2,22 +2,27 @@
  * Reads the pages of one volume: finds where a page lies, has it resident, hands its address in the core's memory to
  * whoever copies it out. An address is good until the next allocation, so no one keeps it across an `await`.
  */
-import { NoSpace, NotFound, NotResident, Truncated } from "../core/errors.js";
-import { toLsn, toOffset } from "../core/numbers.js";
-import { PAGE_CHECKSUM_BYTES, recordPosition } from "../format/segment-header.js";
+import { Corrupt, NoSpace, NotFound, NotResident, Truncated } from "../core/errors.js";
+import { MAX_PAGE_COUNT, toLsn, toOffset } from "../core/numbers.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import type { VolumeLog } from "../log/volume-log.js";
 import type { Core } from "../probe/core.js";
-import type { PageFrames, PlacedSegment } from "../segment/page-frames.js";
+import type { PageFrames } from "../segment/page-frames.js";
+import type { PageFetcher } from "./page-fetcher.js";
+import { type PlacedPage, RUN_BYTES, rangeOf, runsOf } from "./page-runs.js";
+import { ReadAhead } from "./read-ahead.js";
 import { ABSENT, NEEDS_LOAD, NOT_RESIDENT, type Resolver } from "./resolver.js";
 import type { StoreContext } from "./store-context.js";
 
 /** How often one read loads something before it gives up: each load may evict what another just loaded. */
 const MAX_LOADS = 10_000;
-/** One request reads at most so many bytes of pages that lie side by side. */
-const RUN_BYTES = 1 << 20;
-/** So many bytes between two pages that are wanted are read with them: cheaper than a request more. */
-const GAP_BYTES = 16 << 10;
+/** A reader that goes through in order has at most so many bytes read ahead, and this part of the memory. */
+const AHEAD_BYTES = 2 << 20;
+const AHEAD_SHARE = 1 / 8;
+/** A window from which on pages that lie elsewhere are read ahead, too. */
+const LONG_WINDOW = 16;
+/** Pages are near if no more than so many versions of each lie between them. */
+const NEAR = 2;
 /** Requests under way at once for one call. */
 const PARALLEL_RUNS = 4;
 
@@ -27,15 +32,23 @@ export class PageReader {
   readonly #frames: PageFrames;
   readonly #core: Core;
   readonly #objects: ObjectStore;
+  readonly #fetcher: PageFetcher;
+  readonly #counts: { reads: number; misses: number };
+  readonly #readAhead: ReadAhead;
   /** For the runs of pages that pass: a buffer for each request that was under way at once. */
   readonly #buffers: Uint8Array[] = [];
 
-  constructor(log: VolumeLog, resolver: Resolver, { frames, core, objects }: StoreContext) {
+  constructor(log: VolumeLog, resolver: Resolver, pageSizeBytes: number, store: StoreContext) {
+    const { frames, core, objects, fetcher, pageCounts } = store;
     this.#log = log;
     this.#resolver = resolver;
     this.#frames = frames;
     this.#core = core;
     this.#objects = objects;
+    this.#fetcher = fetcher;
+    this.#counts = pageCounts;
+    const aheadBytes = Math.min(AHEAD_BYTES, core.arena.limitBytes * AHEAD_SHARE);
+    this.#readAhead = new ReadAhead(Math.max(1, Math.floor(aheadBytes / pageSizeBytes)));
   }
 
   /**
@@ -46,6 +59,7 @@ export class PageReader {
   addressSync(offset: number, lsn: number): number {
     toOffset(offset);
     if (toLsn(lsn) > this.#log.lsn || lsn < this.#log.cutoff) throw this.#outOfReach(lsn);
+    this.#counts.reads++;
     const found = this.#resolver.find(offset, lsn);
     return found > NOT_RESIDENT || found === ABSENT ? found : this.#loadSync(found, offset, lsn);
   }
@@ -60,6 +74,7 @@ export class PageReader {
     }
     if (found !== NOT_RESIDENT) return found;
     if (!this.#frames.canLoadSync) throw this.#notResident(offset, lsn);
+    this.#counts.misses++;
     return this.#frames.loadSync(resolver.place, resolver.local);
   }
 
@@ -72,14 +87,42 @@ export class PageReader {
   ): Promise<T | undefined> {
     toOffset(offset);
     await this.reach(lsn, options);
+    this.#counts.reads++;
+    let isNew = false;
     for (let loads = 0; loads < MAX_LOADS; loads++) {
       const found = this.#resolver.find(offset, lsn);
-      if (found > NOT_RESIDENT) return use(found);
+      if (found > NOT_RESIDENT) {
+        // Read once by whoever had it loaded: that alone does not make it one of those that stay.
+        if (isNew) this.#core.arena.onProbation(found);
+        return use(found);
+      }
       if (found === ABSENT) return undefined;
-      if (found === NEEDS_LOAD) await this.#resolver.need!.load(options);
-      else await this.#frames.load(this.#resolver.place, this.#resolver.local, options);
+      if (found === NEEDS_LOAD) {
+        await this.#resolver.need!.load(options);
+      } else {
+        const page = { place: this.#resolver.place, local: this.#resolver.local };
+        await this.#fetcher.load(page, isNew ? [] : this.#pagesAhead(page, offset, lsn), options);
+        isNew = true;
+      }
     }
     throw this.#thrashing();
+  }
+
+  /** Where the pages lie that a reader who goes through in order will ask for next, as far as that is known without loading. */
+  #pagesAhead({ place, local }: PlacedPage, offset: number, lsn: number): PlacedPage[] {
+    const pages: PlacedPage[] = [];
+    const window = this.#readAhead.windowAt(offset);
+    const end = Math.min(offset + window, MAX_PAGE_COUNT);
+    for (let next = offset + 1; next < end; next++) {
+      const found = this.#resolver.peek(next, lsn);
+      if (found === NEEDS_LOAD) break;
+      if (found !== NOT_RESIDENT) continue;
+      const page = { place: this.#resolver.place, local: this.#resolver.local };
+      // What takes a request of its own is read for those alone who have gone on for long.
+      const isNear = page.place === place && page.local > local && page.local <= local + NEAR * window;
+      if (isNear || window >= LONG_WINDOW) pages.push(page);
+    }
+    return pages;
   }
 
   /** The LSN that wrote what a reader at `lsn` sees, `undefined` where that is nothing. */
@@ -107,6 +150,7 @@ export class PageReader {
   ): Promise<void> {
     for (let i = 0; i < offsets.length; i++) toOffset(offsets[i]);
     await this.reach(lsn, options);
+    this.#counts.reads += offsets.length;
     const missing: MissingPage[] = [];
     for (let done = 0, loads = 0; done < offsets.length; ) {
       const answered = this.#useResident(offsets, done, lsn, use, missing);
@@ -115,6 +159,7 @@ export class PageReader {
       if (++loads === MAX_LOADS) throw this.#thrashing();
       await this.#resolver.need!.load(options);
     }
+    this.#counts.misses += missing.length;
     const runs = runsOf(missing);
     for (let at = 0; at < runs.length; at += PARALLEL_RUNS) {
       await Promise.all(runs.slice(at, at + PARALLEL_RUNS).map((run) => this.#readRun(run, use, options)));
@@ -154,18 +199,26 @@ export class PageReader {
     use: (i: number, address: number) => void,
     options?: ManyOptions,
   ): Promise<void> {
-    const [{ place: segment, local: first }] = run;
-    const { key, start, bodyOffset, pageSizeBytes } = segment.place;
-    const recordBytes = pageSizeBytes + PAGE_CHECKSUM_BYTES;
-    const from = start + recordPosition(bodyOffset, pageSizeBytes, first);
-    const length = (run[run.length - 1].local - first + 1) * recordBytes;
+    const [{ place, local: first }] = run;
+    const { key, start, length, recordBytes } = rangeOf(place, first, run[run.length - 1].local);
     const { pass = false, signal } = options ?? {};
     const into = pass ? (this.#buffers.pop() ?? new Uint8Array(RUN_BYTES)) : undefined;
-    const bytes = await this.#objects.getRange(key, from, length, { signal, into });
-    for (const { i, local } of run) {
+    const read = (refresh: boolean) => this.#objects.getRange(key, start, length, { signal, into, refresh });
+    let bytes = await read(false);
+    let isFresh = false;
+    for (let n = 0; n < run.length; ) {
+      const { i, local } = run[n];
       const at = (local - first) * recordBytes;
       const record = bytes?.subarray(at, at + recordBytes);
-      use(i, pass ? this.#frames.pass(segment, local, record) : this.#frames.put(segment, local, record));
+      try {
+        use(i, pass ? this.#frames.pass(place, local, record) : this.#frames.put(place, local, record));
+        n++;
+      } catch (error) {
+        // What a cache on the way has kept may be damaged: the storage itself is asked before that is said of it.
+        if (isFresh || !(error instanceof Corrupt)) throw error;
+        bytes = await read(true);
+        isFresh = true;
+      }
     }
     // Only now: a request that was given up may still write to its buffer.
     if (into) this.#buffers.push(into);
@@ -209,32 +262,6 @@ interface ManyOptions extends CallOptions {
   readonly pass?: boolean | undefined;
 }
 
-interface MissingPage {
+interface MissingPage extends PlacedPage {
   readonly i: number;
-  readonly place: PlacedSegment;
-  readonly local: number;
-}
-
-/** Groups pages that lie side by side, or nearly so, in a segment, in the order of their places. */
-function runsOf(pages: MissingPage[]): MissingPage[][] {
-  const bySegment = new Map<PlacedSegment, MissingPage[]>();
-  for (const page of pages) {
-    const others = bySegment.get(page.place);
-    if (others) others.push(page);
-    else bySegment.set(page.place, [page]);
-  }
-  const runs: MissingPage[][] = [];
-  for (const [segment, group] of bySegment) {
-    group.sort((a, b) => a.local - b.local);
-    const recordBytes = segment.place.pageSizeBytes + PAGE_CHECKSUM_BYTES;
-    const maxPages = Math.max(1, Math.floor(RUN_BYTES / recordBytes));
-    const maxStep = 1 + Math.floor(GAP_BYTES / recordBytes);
-    let run: MissingPage[] = [];
-    for (const page of group) {
-      const last = run[run.length - 1];
-      if (!last || page.local > last.local + maxStep || page.local - run[0].local >= maxPages) runs.push((run = []));
-      run.push(page);
-    }
-  }
-  return runs;
 }

@@ -285,8 +285,17 @@ export class Part implements Loadable {
   async load(options?: CallOptions): Promise<void> {
     const { key, start } = this.#place;
     const { bodyOffset } = this.references[0];
-    const head = await this.#context.objects.getRange(key, start, bodyOffset, options);
-    if (!this.isOpen) this.#openOne(this.#checkLength(head, head?.length ?? -1));
+    const read = async (refresh: boolean) => {
+      const head = await this.#context.objects.getRange(key, start, bodyOffset, { ...options, refresh });
+      if (!this.isOpen) this.#openOne(this.#checkLength(head, head?.length ?? -1));
+    };
+    try {
+      await read(false);
+    } catch (error) {
+      // What a cache on the way has kept may be damaged: the storage itself is asked before that is said of it.
+      if (!(error instanceof Corrupt)) throw error;
+      await read(true);
+    }
   }
 
   loadSync(): boolean {

@@ -82,6 +82,11 @@ export class Resolver implements Evictable {
     }
   }
 
+  /** `find` that opens and asks for nothing: `NEEDS_LOAD` where it would take that. For reading ahead. */
+  peek(offset: number, lsn: number): number {
+    return this.#context.core.exports.resolve(this.#current(), offset, lsn) >>> 0;
+  }
+
   /**
    * `find` for the first `count` offsets of the core's batch. The answers, addresses, `ABSENT` or `NOT_RESIDENT`, are left
    * there. Returns how many were found before one that lacks something: 0 after `need` was set.

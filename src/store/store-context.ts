@@ -6,6 +6,7 @@ import type { Core } from "../probe/core.js";
 import type { WasmProbe } from "../probe/wasm-probe.js";
 import type { PageFrames } from "../segment/page-frames.js";
 import { PageViews } from "../segment/page-views.js";
+import { PageFetcher } from "./page-fetcher.js";
 import { PageSlabs } from "./page-slabs.js";
 
 export class StoreContext {
@@ -20,6 +21,7 @@ export class StoreContext {
   readonly slabs = new PageSlabs();
   /** Pages read, those of them that had to be loaded, and those loaded before they were asked for. */
   readonly pageCounts = { reads: 0, misses: 0, ahead: 0 };
+  readonly fetcher: PageFetcher;
   isClosed = false;
   #writable: Promise<void> | undefined;
 
@@ -29,6 +31,7 @@ export class StoreContext {
     this.views = new PageViews(parts.core.memory);
     this.probe = parts.probe;
     this.frames = parts.frames;
+    this.fetcher = new PageFetcher(parts.frames, parts.objects, this.pageCounts);
     this.sha256 = parts.sha256;
     this.isShared = parts.isShared;
   }

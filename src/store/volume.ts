@@ -47,7 +47,7 @@ export class Volume {
     this.#store = store;
     this.#log = log;
     this.#resolver = new Resolver(log, context);
-    this.#reader = new PageReader(log, this.#resolver, store);
+    this.#reader = new PageReader(log, this.#resolver, pageSizeBytes, store);
     this.#writer = new VolumeWriter(log, context);
     this.#history = new VolumeHistory(log, context);
   }
