@@ -71,7 +71,7 @@ def match_key(kind, key):
     parts = found and found.groupdict()
     if parts and "number" in parts:
         parts["number"] = int(parts["number"])
-        if not 1 <= parts["number"] <= MAX_NUMBER:
+        if not 1 <= parts["number"] < MAX_NUMBER:
             return None
     return parts
 
@@ -124,8 +124,8 @@ class Cursor:
     def id(self):
         return id_text(self.take(16))
 
-    def number(self, what, at_most=MAX_NUMBER):
-        """Of a record, a generation, an LSN: from 1."""
+    def number(self, what, at_most=MAX_NUMBER - 1):
+        """From 1, and by default one that has a next."""
         return self.varint(1, at_most, what)
 
 
@@ -161,7 +161,7 @@ def read_reference(cursor, volumes, lsns, record=None, attached_at=None, image=F
         must(not tag & 0x80, "the head of an attached segment is in the record twice")
         location["position"] = attached_at
     elif location["in"] == RECORD:
-        location["record"] = cursor.number("the record of an embedded segment", MAX_NUMBER if record is None else record - 1)
+        location["record"] = cursor.number("the record of an embedded segment", MAX_NUMBER - 1 if record is None else record - 1)
         location["position"] = cursor.varint()
     elif location["in"] == OBJECT:
         location |= {"vid": volumes.read(cursor), "record": cursor.number("the record of a segment")}
@@ -203,7 +203,7 @@ def read_drops(cursor, first_lsn, lsns):
 
 
 def read_range(cursor, own, record=None, attachments_at=None):
-    first, count = cursor.number("the first LSN"), cursor.varint()
+    first, count = cursor.number("the first LSN", MAX_NUMBER), cursor.varint()
     must(first + count <= MAX_NUMBER, "the last LSN is too large")
     times, page_counts, changed = [], [], []
     for i in range(count):
@@ -241,7 +241,7 @@ def read_image(cursor, own, first_lsn):
 
 
 def read_leaf_body(cursor, own, version):
-    first, count, attempts = cursor.number("the first record"), cursor.varint(), []
+    first, count, attempts = cursor.number("the first record", MAX_NUMBER), cursor.varint(), []
     must(first + count <= MAX_NUMBER, "the last record is too large")
     if version > 0:
         for _ in range(cursor.varint(0, count, "the attempt count")):
@@ -327,8 +327,8 @@ def read_manifest(cursor, parts, version, _):
         "lastTime": cursor.varint(),
         "pageCount": cursor.varint(0, MAX_COUNT, "the page count"),
         "meta": read_meta(cursor) if flags & 2 else None,
-        "firstRecord": cursor.number("the first record") if version > 0 else 1,
-        "firstLsn": cursor.number("the first LSN") if version > 0 else 1,
+        "firstRecord": cursor.number("the first record", MAX_NUMBER) if version > 0 else 1,
+        "firstLsn": cursor.number("the first LSN", MAX_NUMBER) if version > 0 else 1,
     }
     record, lsn, leaves = manifest["firstRecord"], manifest["firstLsn"], []
     for _ in range(cursor.varint()):
@@ -391,7 +391,7 @@ def read_shared_list(cursor, *_):
 
 
 def read_stub(cursor, parts, *_):
-    generation = cursor.varint()
+    generation = cursor.number("the generation")
     must(generation > parts["number"], "a stub's generation is not newer")
     return {"generation": generation}
 

@@ -169,8 +169,8 @@ export class ByteReader {
     return value;
   }
 
-  /** A varint from 1 on: a number of a record, an LSN, a generation. `what` names it in the error. */
-  positive(what: string, max = Number.MAX_SAFE_INTEGER): number {
+  /** A varint from 1 on; by default a number that has a next one. `what` names it in the error. */
+  positive(what: string, max = Number.MAX_SAFE_INTEGER - 1): number {
     const at = this.position;
     const value = this.varint(max);
     if (value === 0) throw this.corrupt(what, "at least 1", "0", at);

@@ -43,7 +43,7 @@ export function encodeLeafBody(writer: ByteWriter, leaf: Leaf, vid: VolumeId): v
 }
 
 export function decodeLeafBody(reader: ByteReader, vid: VolumeId, key: string, version: number): Leaf {
-  const firstRecord = reader.positive("first record");
+  const firstRecord = reader.positive("first record", Number.MAX_SAFE_INTEGER);
   const recordCount = reader.varint(Number.MAX_SAFE_INTEGER - firstRecord);
   const attempts = version === 0 ? [] : decodeAttempts(reader, recordCount);
   const range = decodeRange(reader, vid);

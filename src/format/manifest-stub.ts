@@ -12,7 +12,7 @@ export function encodeStub(key: string, generation: number): Uint8Array {
 export function decodeStub(bytes: Uint8Array, key: string, collected: number): number {
   const { reader, version } = decodeEnvelope(bytes, key, Kind.stub);
   if (version === 0) throw reader.corrupt("stub", "none in version 0", "one", 0);
-  const generation = reader.varint();
+  const generation = reader.positive("generation");
   if (generation <= collected) throw reader.corrupt("stub", `a generation above ${collected}`, `${generation}`, 0);
   reader.end();
   return generation;

@@ -156,8 +156,8 @@ export function decodeManifest(
   const pageCount = reader.varint(MAX_PAGE_COUNT);
   const meta = flags & META ? reader.blob(MAX_META_BYTES).slice() : undefined;
   const leaves: LeafEntry[] = [];
-  let record = version === 0 ? 1 : reader.positive("first record");
-  let lsn = version === 0 ? 1 : reader.positive("first LSN");
+  let record = version === 0 ? 1 : reader.positive("first record", Number.MAX_SAFE_INTEGER);
+  let lsn = version === 0 ? 1 : reader.positive("first LSN", Number.MAX_SAFE_INTEGER);
   const oldest = lsn;
   for (let left = reader.varint(reader.remaining); left > 0; left--) {
     const leaf = decodeLeafEntry(reader, key, version, record, lsn);

@@ -84,7 +84,7 @@ export function encodeContents(
  *   that record.
  */
 export function decodeRange(reader: ByteReader, vid: VolumeId, attached?: { record: number; at: number }): Range {
-  const firstLsn = reader.positive("first LSN");
+  const firstLsn = reader.positive("first LSN", Number.MAX_SAFE_INTEGER);
   const count = reader.varint(reader.remaining);
   if (firstLsn + count > Number.MAX_SAFE_INTEGER) throw reader.corrupt("last LSN", "at most 2^53 - 1", "more");
   const times: number[] = [];

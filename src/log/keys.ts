@@ -50,5 +50,6 @@ export function numberIn(key: string, keyOf: (number: number) => string): number
   const digits = key.slice(-DIGITS);
   if (!/^\d{16}$/.test(digits)) return undefined;
   const number = Number(digits);
-  return Number.isSafeInteger(number) && keyOf(number) === key ? number : undefined;
+  // From 1, and so that there is a next one: what keys inside objects say is not to be trusted.
+  return number > 0 && Number.isSafeInteger(number + 1) && keyOf(number) === key ? number : undefined;
 }
