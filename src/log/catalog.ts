@@ -1,6 +1,7 @@
 /**
  * The catalog: which volumes there are, and their names. One sequence of records `c/<n>`, each a change; every 16th carries
- * the whole set, and its writer copies it to the hint `c/head`, so that opening reads a hint and at most 16 records.
+ * the whole set. The hint `c/head` is the newest record, with the whole set in any case, so that opening most often reads it and
+ * finds nothing behind it.
  */
 import { Conflict, Corrupt, InvalidArgument, NotFound, Unavailable } from "../core/errors.js";
 import { toHex, VolumeId } from "../core/ids.js";
@@ -20,6 +21,7 @@ import { putOnce } from "./put-once.js";
 import { readNewest, readOnward } from "./sequence.js";
 
 const STATE_EVERY = 16;
+const LONG_HEAD_BYTES = 64 << 10;
 const MAX_ATTEMPTS = 32;
 const carriesState = (n: number) => n % STATE_EVERY === 1;
 
@@ -197,9 +199,10 @@ export class Catalog {
     const n = this.#next;
     const key = catalogKey(n);
     const timeMs = Math.max(0, Date.now());
-    const state = carriesState(n) ? this.#stateAfter(change, timeMs) : undefined;
+    const state = this.#stateAfter(change, timeMs);
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
-    const bytes = encodeCatalogRecord(key, nonce, { timeMs, change, state });
+    const whole = encodeCatalogRecord(key, nonce, { timeMs, change, state });
+    const bytes = carriesState(n) ? whole : encodeCatalogRecord(key, nonce, { timeMs, change, state: undefined });
     const outcome = await putOnce(
       this.#objects,
       key,
@@ -214,8 +217,9 @@ export class Catalog {
     }
     this.#apply(n, outcome.status === "ours" ? bytes : outcome.bytes);
     if (outcome.status !== "ours") return false;
-    // A hint: without it opening looks for the newest state by itself.
-    if (state) await this.#objects.put(CATALOG_HEAD_KEY, bytes).catch(() => undefined);
+    // A hint: without it opening looks for the newest state by itself. A long one is not worth writing for each change.
+    const isDue = carriesState(n) || whole.length <= LONG_HEAD_BYTES;
+    if (isDue) await this.#objects.put(CATALOG_HEAD_KEY, whole).catch(() => undefined);
     return true;
   }
 

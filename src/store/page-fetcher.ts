@@ -36,6 +36,11 @@ export class PageFetcher {
     this.#counts = counts;
   }
 
+  /** Whether pages were asked for that the next request will be made of. */
+  get isCollecting(): boolean {
+    return this.#turn !== undefined;
+  }
+
   /**
    * Makes a page resident, for a moment at least: the next allocation may evict it.
    *

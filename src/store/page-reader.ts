@@ -111,6 +111,8 @@ export class PageReader {
   /** Where the pages lie that a reader who goes through in order will ask for next, as far as that is known without loading. */
   #pagesAhead({ place, local }: PlacedPage, offset: number, lsn: number): PlacedPage[] {
     const pages: PlacedPage[] = [];
+    // Many reads made side by side are no reader who goes on and on.
+    if (this.#fetcher.isCollecting) return pages;
     const window = this.#readAhead.windowAt(offset);
     const end = Math.min(offset + window, MAX_PAGE_COUNT);
     for (let next = offset + 1; next < end; next++) {
