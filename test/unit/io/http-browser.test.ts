@@ -10,7 +10,7 @@ import { status } from "../../helpers/http-faults.js";
 import { type OnRequest, type RunningServer, sendObject, startHttpServer } from "../../helpers/http-server.js";
 import { needs } from "../../helpers/requires.js";
 
-const SIZE = 100_000;
+const SIZE = 20_000;
 const bytes = Uint8Array.from({ length: SIZE }, (_, i) => i * 31 + (i >> 8));
 
 /** In the page: what a call gives, or its error's code and message. */
