@@ -139,7 +139,7 @@ export class IndexedDbCache implements BlockCache {
       const batch = this.#pending;
       this.#pending = [];
       try {
-        if (!this.#isClosed && Date.now() >= this.#noWritesBeforeMs) await this.#writeBatch(batch);
+        if (Date.now() >= this.#noWritesBeforeMs) await this.#writeBatch(batch);
       } catch {
         this.#restFrom("writes");
       }
@@ -215,10 +215,12 @@ export class IndexedDbCache implements BlockCache {
     this.#db.close();
   }
 
+  /** After the writes that were begun. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    this.#isClosed = true;
     await this.#writing;
-    this.#giveUp();
+    this.#db.close();
   }
 }
 

@@ -100,13 +100,14 @@ export class SlabCache implements BlockCache {
     await this.#apply(place.set, [set.clear(way)]);
   }
 
-  write(key: string, block: number, bytes: Uint8Array): Promise<void> {
+  async write(key: string, block: number, bytes: Uint8Array): Promise<void> {
+    if (this.#isClosed || bytes.length > this.blockBytes) return;
     this.#writing = this.#writing.then(() => this.#write(key, block, bytes));
-    return this.#writing;
+    await this.#writing;
   }
 
   async #write(key: string, block: number, bytes: Uint8Array): Promise<void> {
-    if (this.#isClosed || Date.now() < this.#noWritesBeforeMs || bytes.length > this.blockBytes) return;
+    if (Date.now() < this.#noWritesBeforeMs) return;
     try {
       const place = this.#placeOf(key, block);
       const sum = sumOf(place, bytes);
@@ -172,7 +173,7 @@ export class SlabCache implements BlockCache {
     return hash;
   }
 
-  /** Ends the writes that are under way. */
+  /** After the writes that were begun. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
