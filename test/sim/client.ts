@@ -1,6 +1,7 @@
 /** A simulated process: what it does, one thing after another, in one lane or several; and what it makes of how that ends. */
 import { Conflict, NotFound } from "../../src/core/errors.js";
 import type { CallOptions, Commit, CommitEach } from "../../src/store/types.js";
+import { collect } from "./collector.js";
 import { pageOf } from "./drafts.js";
 import { readSome } from "./reads.js";
 import { type Held, Session } from "./session.js";
@@ -53,6 +54,7 @@ export class Client {
       if (this.#process.isDead) return await new Promise(() => undefined);
     }
     if (truth.names.size === 0) return await this.#create();
+    if (random.chance(mix.collections)) return await this.#collect();
     const kind = random.below(100);
     if (kind < mix.commits) return await this.#commit();
     switch (mix.commits > 50 ? random.below(30) : random.below(100)) {
@@ -188,6 +190,16 @@ export class Client {
     } catch (error) {
       unknown.push(next);
       session.tolerate(error);
+    }
+  }
+
+  async #collect(): Promise<void> {
+    const held = await this.#pick();
+    if (!held || !this.#shared.take("collections")) return;
+    try {
+      await collect(this.#shared, held);
+    } catch (error) {
+      held.session.tolerate(error);
     }
   }
 

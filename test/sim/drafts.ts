@@ -15,17 +15,22 @@ export const OFFSETS: readonly number[] = [...Array.from({ length: NEAR + 4 }, (
 /** Makes drafts whose pages are named by numbers that are used once. */
 export class Drafts {
   readonly #random: Random;
+  /** Of the usual commits: those that write nothing. Their records can be collected. */
+  readonly #emptyShare: number;
   #tags = 0;
 
-  constructor(random: Random) {
+  constructor(random: Random, emptyShare: number) {
     this.#random = random;
+    this.#emptyShare = emptyShare;
   }
 
   /** A commit to a volume that is so long. */
   usual(pageCount: number, timeMs: number): Draft {
     const random = this.#random;
     const pages = new Map<number, number>();
-    for (let left = random.below(random.chance(0.04) ? 60 : 6); left > 0; left--) this.#write(pages);
+    const most = random.chance(0.04) ? 60 : 6;
+    const count = random.chance(this.#emptyShare) ? 0 : random.below(most);
+    for (let left = count; left > 0; left--) this.#write(pages);
     const drops: DropRange[] = [];
     while (random.chance(0.1)) {
       const from = random.below(NEAR);

@@ -25,14 +25,17 @@ export interface Held {
 export class Session {
   readonly store: PageStore;
   readonly requests: SimStore;
+  /** The requests by way of the wrappers. */
+  readonly objects: ObjectStore;
   readonly held = new Map<string, Held>();
   readonly snapshots: { readonly held: Held; readonly snapshot: Snapshot }[] = [];
   isClosing = false;
   readonly #truth: Truth;
 
-  private constructor(store: PageStore, requests: SimStore, truth: Truth) {
+  private constructor(store: PageStore, requests: SimStore, objects: ObjectStore, truth: Truth) {
     this.store = store;
     this.requests = requests;
+    this.objects = objects;
     this.#truth = truth;
   }
 
@@ -46,7 +49,7 @@ export class Session {
     if (!isPlain && random.chance(0.7)) objects = new RetryStore(objects);
     const memory = random.pick([1 << 20, 1 << 20, 2 << 20]);
     const store = await insist(() => PageStore.open("sim:", { memory, objects }), requests);
-    return new Session(store, requests, truth);
+    return new Session(store, requests, objects, truth);
   }
 
   get canReadInPlace(): boolean {

@@ -1,10 +1,11 @@
 /**
- * The seeded simulation in its form for every run of the tests. `SEED=7 SEEDS=1 npx vitest run test/sim` runs one seed alone;
+ * The seeded simulation in its form for every run of the tests. `SEED=7 SEEDS=1 npx vitest run test/sim` runs one seed alone,
  * `SEEDS=20000` many.
  */
 import { expect, test } from "vitest";
 import { runSeed } from "../helpers/random.js";
 import { Simulation } from "./simulation.js";
+import { Violation } from "./truth.js";
 
 const SEEDS = Number(process.env.SEEDS ?? 1000);
 const OPERATIONS = Number(process.env.OPERATIONS ?? 1000);
@@ -20,6 +21,20 @@ test("the same seed gives the same trace, another seed another", async () => {
   expect(hashes[1]).not.toBe(hashes[0]);
 });
 
+test("a storage that overwrites where it should refuse is found out, and the failure says how to run it again", async () => {
+  const now = Date.now;
+  const simulation = new Simulation({ seed: 1, operations: 1000 });
+  simulation.bucket.putIfAbsent = (key, bytes) => {
+    simulation.bucket.put(key, bytes);
+    return "created";
+  };
+  const error = await simulation.run().catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(Violation);
+  expect((error as Error).message).toMatch(/^seed 1 \(run it alone with SEED=1 SEEDS=1/);
+  expect((error as Error).message).toMatch(/Violation: .* was overwritten/);
+  expect(Date.now).toBe(now);
+});
+
 test(`nothing is lost, doubled or mistaken: ${SEEDS} seeds of ${OPERATIONS} operations`, {
   timeout: 1_200_000,
 }, async () => {
@@ -30,9 +45,9 @@ test(`nothing is lost, doubled or mistaken: ${SEEDS} seeds of ${OPERATIONS} oper
     const { counts, events } = await new Simulation({ seed, operations: OPERATIONS }).run();
     for (const [kind, count] of Object.entries({ ...counts, events })) sums[kind] = (sums[kind] ?? 0) + count;
   }
-  const seconds = (performance.now() - began) / 1000;
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
   console.log(
-    `${seconds.toFixed(0)} s: ${Object.entries(sums)
+    `${seconds} s: ${Object.entries(sums)
       .map((entry) => entry.join(" "))
       .join(", ")}`,
   );

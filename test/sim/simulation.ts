@@ -40,7 +40,7 @@ export interface Shared {
   readonly mix: Mix;
   /** Outcomes that were unknown, until somebody resolves them. */
   readonly unknown: { readonly asked: Asked; readonly attempt: Attempt }[];
-  /** Takes a number of operations from those that are left; false where there are none. */
+  /** Takes a number of operations (which may be 0: only to ask) from those that are left; false where there are none. */
   take(kind: string, count?: number): boolean;
   /** Ends a process at this moment, and starts another in its place. */
   crash(process: Process): void;
@@ -54,6 +54,8 @@ export interface Mix {
   /** Batches of thousands of LSNs, and segments that are objects of their own. */
   readonly hasLarge: boolean;
   readonly crashes: number;
+  /** How likely a step collects. */
+  readonly collections: number;
   readonly lanes: number;
 }
 
@@ -87,13 +89,14 @@ export class Simulation implements Shared {
     this.truth = new Truth(this.bucket);
     this.bucket.watcher = this.truth;
     this.weather = { rates: weatherOf(random) };
-    this.drafts = new Drafts(random);
     this.mix = {
       commits: random.pick([15, 15, 30, 60]),
       hasLarge: random.chance(0.05),
       crashes: random.pick([0, 0.002, 0.01]),
+      collections: random.pick([0, 0.01, 0.04]),
       lanes: random.pick([1, 1, 2]),
     };
+    this.drafts = new Drafts(random, this.mix.collections > 0 ? 0.4 : 0);
   }
 
   /** @throws Violation and what the code under test threw, with the seed and the last of the trace. */
@@ -119,7 +122,7 @@ export class Simulation implements Shared {
   take(kind: string, count = 1): boolean {
     if (this.#left <= 0) return false;
     this.#left -= count;
-    this.#counts[kind] = (this.#counts[kind] ?? 0) + count;
+    if (count > 0) this.#counts[kind] = (this.#counts[kind] ?? 0) + count;
     return true;
   }
 

@@ -11,6 +11,7 @@ import { type Attempt, Conflict, Corrupt, OutcomeUnknown } from "../../src/core/
 import { VolumeId } from "../../src/core/ids.js";
 import { decodeCatalogRecord } from "../../src/format/catalog.js";
 import { decodeManifest } from "../../src/format/manifest.js";
+import { decodeStub, isStub } from "../../src/format/manifest-stub.js";
 import { decodeRecord } from "../../src/format/record.js";
 import { catalogKey, leafKey, numberIn, placeOf, recordKey } from "../../src/log/keys.js";
 import type { Snapshot } from "../../src/store/snapshot.js";
@@ -69,7 +70,7 @@ export class Truth implements BucketWatcher {
   readonly catalog: Names[] = [new Map()];
   readonly #asked: Asked[] = [];
   readonly #bucket: Bucket;
-  counts = { commits: 0, lsns: 0, manifests: 0, fences: 0 };
+  counts = { commits: 0, lsns: 0, manifests: 0, fences: 0, stubs: 0, deletedRecords: 0, lateRecords: 0 };
 
   constructor(bucket: Bucket) {
     this.#bucket = bucket;
@@ -145,13 +146,22 @@ export class Truth implements BucketWatcher {
     else if (CATALOG.test(key)) this.#catalogRecord(key, bytes);
   }
 
-  replaced(key: string, _bytes: Uint8Array): void {
-    must(key.endsWith("/head"), `${key} was overwritten`);
+  /** Hints are, and manifests that were collected. */
+  replaced(key: string, bytes: Uint8Array): void {
+    if (key.endsWith("/head")) return;
+    const [, vid, number] = MANIFEST.exec(key) ?? [];
+    must(vid !== undefined && isStub(bytes), `${key} was overwritten`);
+    must(decodeStub(bytes, key, Number(number)) <= this.volumes.get(vid)!.generation, `${key} names no manifest`);
+    this.counts.stubs++;
   }
 
-  /** Nothing that the log names may go. (A segment of a commit that was given up may.) */
+  /** Nothing that the log names may go, and no record that the boundary has not passed. */
   deleted(key: string): void {
-    must(key.startsWith("s/") && !this.#isReferenced(key), `${key} was deleted`);
+    must(!this.#isReferenced(key), `${key} is needed, but was deleted`);
+    const [, vid, number] = RECORD.exec(key) ?? [];
+    const isPassed = vid !== undefined && Number(number) <= this.volumes.get(vid)!.boundary;
+    must(isPassed || key.startsWith("s/"), `${key} was deleted`);
+    if (isPassed) this.counts.deletedRecords++;
   }
 
   #isReferenced(key: string): boolean {
@@ -164,6 +174,11 @@ export class Truth implements BucketWatcher {
     const number = numberIn(key, (k) => recordKey(vid, k))!;
     const volume = this.volumes.get(vid.toString());
     must(volume, `${key} is of a volume that the catalog does not know`);
+    if (number <= volume.boundary) {
+      // A copy of a PUT that came long after: it is decided what this record is. Nobody may believe what lies here now.
+      this.counts.lateRecords++;
+      return;
+    }
     must(number === volume.records.length, `${key}: the record before it is ${volume.records.length - 1}`);
     must(!volume.isClosed, `${key} follows the closing record`);
     const { range, meta, closing } = decodeRecord(bytes, key, vid, number);
