@@ -139,7 +139,8 @@ export class VolumeLog {
       }
       this.#apply(next.value.number, next.value.bytes);
     }
-    return true;
+    // That the next record is absent, too, is only to be believed then: it may have been collected.
+    return this.closed || !isOld(this.#looked);
   }
 
   #unstoredCount(): number {
