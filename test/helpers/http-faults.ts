@@ -77,9 +77,21 @@ export const drip =
     return true;
   };
 
-/** A body without an end, as fast as it is read. `sent` counts its bytes. */
-export function endless(code: number, headers: Record<string, string>): { onRequest: OnRequest; sent(): number } {
+export interface EndlessFault {
+  readonly onRequest: OnRequest;
+  /** Bytes so far. */
+  sent(): number;
+  /** Resolves when the client has closed the connection. */
+  readonly closed: Promise<void>;
+}
+
+/** A body without an end, as fast as it is read. */
+export function endless(code: number, headers: Record<string, string>): EndlessFault {
   let sent = 0;
+  let close = () => {};
+  const closed = new Promise<void>((resolve) => {
+    close = resolve;
+  });
   const chunk = new Uint8Array(1 << 20);
   const onRequest: OnRequest = (_request, response) => {
     response.writeHead(code, { "Content-Type": "application/octet-stream", ...headers });
@@ -90,8 +102,9 @@ export function endless(code: number, headers: Record<string, string>): { onRequ
       }
     };
     response.on("drain", more);
+    response.on("close", close);
     more();
     return true;
   };
-  return { onRequest, sent: () => sent };
+  return { onRequest, sent: () => sent, closed };
 }

@@ -69,7 +69,9 @@ const WHOLE = { "Content-Length": String(SIZE) };
 type Case = [name: string, fault: OnRequest, reads: (typeof whole)[], expected: ErrorClass, ...words: RegExp[]];
 
 const lyingRanges: Case[] = [
-  ["another start", "bytes 0-99/10000"],
+  ["another place", "bytes 0-99/10000"],
+  ["an earlier start", "bytes 50-199/10000"],
+  ["a later start", "bytes 150-199/10000"],
   ["fewer bytes than asked for", "bytes 100-149/10000"],
   ["more bytes than asked for", "bytes 100-299/10000"],
   ["an end beyond the object", "bytes 100-199/150"],
@@ -247,6 +249,20 @@ describe.each(backends)("bad answers: %s", (_name, start) => {
     expect(error).toBeInstanceOf(Unavailable);
     expect(error.message).toMatch(/more than 67108864 bytes/);
     expect(fault.sent()).toBeLessThan(128 << 20);
+    await fault.closed;
+  });
+
+  it.each<[string, number, Record<string, string>, typeof whole]>([
+    ["what was not asked for", 200, {}, range],
+    ["an error", 500, {}, whole],
+    ["a page", 200, { "Content-Type": "text/html" }, whole],
+    ["another encoding", 206, { "Content-Encoding": "br" }, whole],
+  ])("of %s, no more is taken than what says so", async (_name, code, headers, read) => {
+    const fault = endless(code, headers);
+    backend.server.onRequest = fault.onRequest;
+    await errorOf(read(store));
+    await fault.closed;
+    expect(fault.sent()).toBeLessThan(32 << 20);
   });
 
   it("a length of 2 GB is not believed before the bytes come", async () => {
