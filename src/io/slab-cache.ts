@@ -72,7 +72,8 @@ export class SlabCache implements BlockCache {
       if (way === -1) return undefined;
       const bytes = await this.#readSlot(place, set, way);
       if (bytes === undefined) await this.#discard(place, set, way);
-      else if (!this.#fresh.has(this.#layout.slotAt(place.set, way))) await this.#apply(place.set, set.touch(way));
+      // Nobody waits for that: at worst it is lost, or noted of a block that has just taken the place.
+      else if (!this.#fresh.has(this.#layout.slotAt(place.set, way))) void this.#apply(place.set, set.touch(way));
       return bytes;
     } catch {
       this.#restFrom("reads");

@@ -26,7 +26,7 @@ const STALE_MS = 60_000;
 const MAX_ATTEMPTS = 10;
 /** A read in place that takes so long has waited for the disk. */
 const SLOW_MS = 0.5;
-const READS_BY_POOL = 100;
+const READS_BY_POOL = 32;
 const OPEN_FLAGS = fs.constants.O_RDWR | (fs.constants.O_NONBLOCK ?? 0);
 
 const read = promisify(fs.read);

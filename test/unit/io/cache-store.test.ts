@@ -351,6 +351,21 @@ describe("who gives up", () => {
     });
   }
 
+  it("and who only asks whether it is there shares no request with others, as he may be told another answer", async () => {
+    let waiting!: WaitingStore;
+    const { store, bytes } = await opened(2000, (inner) => (waiting = new WaitingStore(inner)));
+    const reads = [
+      store.get("s/a"),
+      store.get("s/a", { probing: true }),
+      store.getRange("s/a", 0, 2000),
+      store.getRange("s/a", 0, 2000, { probing: true }),
+    ];
+    await turn();
+    expect(waiting.started).toBe(4);
+    waiting.letGo();
+    for (const given of reads) expect(await given).toEqual(bytes);
+  });
+
   it("is not given up by others: one range waits for all of its requests at once", async () => {
     let waiting!: WaitingStore;
     const { store, bytes, cache } = await opened(600_000, (inner) => (waiting = new WaitingStore(inner)));
