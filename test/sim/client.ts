@@ -103,8 +103,8 @@ export class Client {
     const { drafts, mix, world } = this.#shared;
     const { random } = world;
     const timeMs = Date.now();
-    if (mix.hasLarge && random.chance(0.03)) return Array.from({ length: 1500 }, () => drafts.tiny(timeMs));
-    if (mix.hasLarge && random.chance(0.05)) return [drafts.wide(timeMs)];
+    if (mix.hasLarge && random.chance(0.02)) return Array.from({ length: 1500 }, () => drafts.tiny(timeMs));
+    if (mix.hasLarge && random.chance(0.1)) return [drafts.wide(timeMs)];
     const count = random.chance(0.2) ? random.between(2, 9) : 1;
     return Array.from({ length: count }, () => drafts.usual(truth.pageCountAt(truth.lsn), timeMs));
   }

@@ -8,10 +8,8 @@ import type { Shared } from "./simulation.js";
 import { must } from "./truth.js";
 import type { Process } from "./world.js";
 
-/** So many LSNs of each volume are read in full: all of most. */
-const LSNS = 30;
-
-export async function judge(shared: Shared, process: Process): Promise<void> {
+/** @param lsnCount So many LSNs of each volume are read in full, or a few more: the newest, and some of the others. */
+export async function judge(shared: Shared, process: Process, lsnCount: number): Promise<void> {
   const { truth, unknown } = shared;
   const session = await Session.open(shared, process, true);
   for (const { asked, attempt } of unknown) {
@@ -29,17 +27,17 @@ export async function judge(shared: Shared, process: Process): Promise<void> {
   for (const id of truth.names.keys()) {
     const held = await session.hold(id);
     must(held, `volume ${id} cannot be opened`);
-    await readAll(shared, held);
+    await readAll(shared, held, lsnCount);
   }
   await session.close();
 }
 
-async function readAll({ world }: Shared, { volume, truth }: Held): Promise<void> {
+async function readAll({ world }: Shared, { volume, truth }: Held, lsnCount: number): Promise<void> {
   if (!truth.isClosed) {
     const latest = (await volume.latest())?.lsn ?? 0;
     must(latest === truth.lsn, `the newest LSN of ${truth.id} is ${latest}, not ${truth.lsn}`);
   }
-  const step = Math.max(1, Math.floor(truth.lsn / LSNS));
+  const step = Math.max(1, Math.floor(truth.lsn / lsnCount));
   for (let lsn = truth.lsn; lsn > 0; lsn -= step === 1 ? 1 : world.random.between(1, 2 * step)) {
     const pages = await volume.readPages(OFFSETS, lsn);
     for (const [i, offset] of OFFSETS.entries()) {

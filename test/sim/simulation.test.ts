@@ -1,14 +1,9 @@
-/**
- * The seeded simulation in its form for every run of the tests. `SEED=7 SEEDS=1 npx vitest run test/sim` runs one seed alone,
- * `SEEDS=20000` many.
- */
+/** The simulator itself: that it repeats, that it finds something out, and the first half of its campaign. */
 import { expect, test } from "vitest";
 import { runSeed } from "../helpers/random.js";
+import { campaign } from "./campaign.js";
 import { Simulation } from "./simulation.js";
 import { Violation } from "./truth.js";
-
-const SEEDS = Number(process.env.SEEDS ?? 1000);
-const OPERATIONS = Number(process.env.OPERATIONS ?? 1000);
 
 test("the same seed gives the same trace, another seed another", async () => {
   const base = runSeed("trace");
@@ -35,20 +30,4 @@ test("a storage that overwrites where it should refuse is found out, and the fai
   expect(Date.now).toBe(now);
 });
 
-test(`nothing is lost, doubled or mistaken: ${SEEDS} seeds of ${OPERATIONS} operations`, {
-  timeout: 1_200_000,
-}, async () => {
-  const base = runSeed("simulation");
-  const sums: Record<string, number> = {};
-  const began = performance.now();
-  for (let seed = base; seed < base + SEEDS; seed++) {
-    const { counts, events } = await new Simulation({ seed, operations: OPERATIONS }).run();
-    for (const [kind, count] of Object.entries({ ...counts, events })) sums[kind] = (sums[kind] ?? 0) + count;
-  }
-  const seconds = ((performance.now() - began) / 1000).toFixed(0);
-  console.log(
-    `${seconds} s: ${Object.entries(sums)
-      .map((entry) => entry.join(" "))
-      .join(", ")}`,
-  );
-});
+campaign("first half");

@@ -91,7 +91,7 @@ export class Simulation implements Shared {
     this.weather = { rates: weatherOf(random) };
     this.mix = {
       commits: random.pick([15, 15, 30, 60]),
-      hasLarge: random.chance(0.05),
+      hasLarge: random.chance(0.1),
       crashes: random.pick([0, 0.002, 0.01]),
       collections: random.pick([0, 0.01, 0.04]),
       lanes: random.pick([1, 1, 2]),
@@ -107,10 +107,10 @@ export class Simulation implements Shared {
       await this.world.run(() => this.#left <= 0, EVENTS_PER_OPERATION * this.#operations);
       this.weather.rates = NO_FAULTS;
       await this.world.run(() => [...this.#clients.values()].every((client) => client.isDone), CONVERGES_WITHIN);
-      await this.#judge("judge");
+      await this.#judge("judge", 16);
       // What is still under way arrives now, and changes nothing.
       await this.world.run(() => this.world.isIdle, CONVERGES_WITHIN);
-      await this.#judge("last judge");
+      await this.#judge("last judge", 4);
     } catch (error) {
       throw this.#explain(error);
     }
@@ -145,11 +145,11 @@ export class Simulation implements Shared {
     this.world.start(process, "start", () => client.live());
   }
 
-  async #judge(name: string): Promise<void> {
+  async #judge(name: string, lsnCount: number): Promise<void> {
     let isDone = false;
     const process = new Process(name);
     this.world.start(process, "start", async () => {
-      await judge(this, process);
+      await judge(this, process, lsnCount);
       isDone = true;
     });
     await this.world.run(() => isDone, CONVERGES_WITHIN);
