@@ -5,6 +5,7 @@ import { FileStore } from "../io/file-store.js";
 import type { ObjectStore } from "../io/object-store.js";
 import { PageStore } from "../node.js";
 import { nodePlatform } from "../node-platform.js";
+import { openObjectStack } from "../store/object-stack.js";
 import type { Snapshot } from "../store/snapshot.js";
 import type { Volume } from "../store/volume.js";
 import type { CommandContext } from "./command.js";
@@ -47,11 +48,11 @@ export async function withNewStore<T>(context: CommandContext, use: (store: Page
 /** Opens the store's bare storage, which must be there, for `use`, and closes it. */
 export async function withObjects<T>(context: CommandContext, use: (objects: ObjectStore) => Promise<T>): Promise<T> {
   await checkExists(context.storeUrl);
-  const objects = await nodePlatform.openObjects(context.storeUrl);
+  const stack = await openObjectStack(nodePlatform, context.storeUrl, {});
   try {
-    return await use(objects);
+    return await use(stack.objects);
   } finally {
-    await objects.close();
+    await stack.close();
   }
 }
 

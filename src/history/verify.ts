@@ -10,6 +10,7 @@ import { type CatalogEntry, decodeCatalogRecord } from "../format/catalog.js";
 import { checksumIn } from "../format/envelope.js";
 import { decodeManifest, type Manifest } from "../format/manifest.js";
 import { decodeLeaf, type Leaf } from "../format/manifest-leaf.js";
+import { decodeStub, isStub } from "../format/manifest-stub.js";
 import { decodeRecord } from "../format/record.js";
 import type { Range } from "../format/record-range.js";
 import { decodeSharedList } from "../format/shared-list.js";
@@ -187,7 +188,8 @@ class Verification {
     for await (const { number, bytes } of readOnward(this.#objects, keyOf, 1, 1, this.#options)) {
       this.#count(bytes);
       await this.#attempt(keyOf(number), () => {
-        newest = decodeManifest(bytes, keyOf(number), vid).manifest;
+        if (isStub(bytes)) decodeStub(bytes, keyOf(number), number);
+        else newest = decodeManifest(bytes, keyOf(number), vid).manifest;
       });
     }
     const headKey = manifestHeadKey(vid);

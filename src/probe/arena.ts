@@ -3,10 +3,11 @@
  *
  * The heap is cut into chunks of 64 KiB. A chunk holds slots of one size class (four classes to a doubling, so that at
  * most a fifth of a slot is waste and page sizes fit exactly), or belongs to a run of chunks that holds one large
- * allocation. When nothing is free, a clock hand goes round the chunks (GCLOCK; A. J. Smith, Sequentiality and Prefetching in
- * Database Systems, TODS 3(3), 1978): what was touched since its last visit gains a credit, what was not loses one, and what
- * has none left is evicted. A page comes without credit, so that one pass over many pages takes the place of other such pages, and
- * not of those that are in use. What has no owner to tell is never moved or taken.
+ * allocation. When nothing is free, a clock hand goes round the chunks: what was touched since its last visit gains a credit, what
+ * was not and has none is evicted. A page comes without credit, and most memory may be held by what has some: so one pass over
+ * many pages takes the place of other such pages, and not of those that are in use. Only when nearly all have credit, or
+ * nothing else is found, those untouched lose some (the two queues of S3-FIFO, J. Yang et al., FIFO Queues are All You Need for
+ * Cache Eviction, SOSP 2023, in place). What has no owner to tell is never moved or taken.
  *
  * Where readers on other threads use the memory, what is freed or evicted is reused only when none of them can still be
  * reading it (limbo.ts). Whoever frees must have taken it out of their way before; so must `evict`.
@@ -48,7 +49,7 @@ interface Slab {
   readonly slotBytes: number;
   readonly owners: (Evictable | undefined)[];
   readonly tags: number[];
-  /** How many visits of the hand each slot will outlast untouched. */
+  /** How often each slot was lately seen in use. */
   readonly credits: Uint8Array;
   /** `FREE`, `USED` or `GIVEN_UP` for each slot. */
   readonly used: Uint8Array;
@@ -58,8 +59,14 @@ interface Slab {
 
 const LARGE = -1;
 
-/** What is in use outlasts so many visits of the hand after its last use, once it was seen in use so many times. */
+/** Marks of touch: the core writes `TOUCHED` where there is none. */
+const TOUCHED = 1;
+const PASSING = 2;
+
+/** What was seen in use more often ages no longer than this. */
 const MAX_CREDIT = 3;
+/** As long as what has credit holds at most this part of what is used, it does not age. */
+const PROVEN_SHARE = 7 / 8;
 
 const FREE = 0;
 const USED = 1;
@@ -77,10 +84,12 @@ export class Arena {
   /** By size class: slabs that have a free slot, or had one when they were put here. */
   readonly #roomy: Slab[][] = SLOT_BYTES.map(() => []);
   #freeChunks: number;
-  /** 1 where a slot was touched since the hand passed, by the first 256 bytes of the slot. */
+  /** Whether a slot was touched since the hand passed, by the first 256 bytes of the slot. */
   readonly #touched: Uint8Array;
   #hand = 0;
   #usedBytes = 0;
+  /** Of the slots that have credit. */
+  #provenBytes = 0;
   /** Where others may read the memory. */
   readonly #limbo: Limbo | undefined;
   #limboBytes = 0;
@@ -141,7 +150,7 @@ export class Arena {
 
   /** Marks an allocation as in demand, so that the hand spares it once. */
   touch(address: number): void {
-    this.#touched[(address - this.#start) >>> TOUCH_SHIFT] = 1;
+    this.#touched[(address - this.#start) >>> TOUCH_SHIFT] = TOUCHED;
   }
 
   /**
@@ -150,6 +159,14 @@ export class Arena {
    */
   onProbation(address: number): void {
     this.#touched[(address - this.#start) >>> TOUCH_SHIFT] = 0;
+  }
+
+  /**
+   * As `onProbation`, but takes it even if it is touched: of what was loaded before anybody asked, the first use says as little as
+   * the loading of another.
+   */
+  toPass(address: number): void {
+    this.#touched[(address - this.#start) >>> TOUCH_SHIFT] = PASSING;
   }
 
   /** Makes a pinned allocation evictable by giving it an owner. */
@@ -186,7 +203,6 @@ export class Arena {
 
   #take(slab: Slab, slot: number, owner: Evictable | undefined, tag: number): number {
     slab.used[slot] = USED;
-    slab.credits[slot] = 0;
     slab.owners[slot] = owner;
     slab.tags[slot] = tag;
     slab.usedCount++;
@@ -201,16 +217,24 @@ export class Arena {
   }
 
   /** The hand's visit to a slot: whether it outlasts it. */
-  #staysInUse(slab: Slab, slot: number): boolean {
+  #outlasts(slab: Slab, slot: number, mustAge: boolean): boolean {
     const mark = (this.#addressOf(slab, slot) - this.#start) >>> TOUCH_SHIFT;
-    if (this.#touched[mark] === 1) {
-      this.#touched[mark] = 0;
-      if (slab.credits[slot] < MAX_CREDIT) slab.credits[slot]++;
+    const credit = slab.credits[slot];
+    const wasTouched = this.#touched[mark] === TOUCHED;
+    this.#touched[mark] = 0;
+    if (wasTouched) {
+      this.#setCredit(slab, slot, Math.min(MAX_CREDIT, credit + 1));
       return true;
     }
-    if (slab.credits[slot] === 0) return false;
-    slab.credits[slot]--;
+    if (credit === 0) return false;
+    if (mustAge || this.#provenBytes > this.#usedBytes * PROVEN_SHARE) this.#setCredit(slab, slot, credit - 1);
     return true;
+  }
+
+  #setCredit(slab: Slab, slot: number, credit: number): void {
+    if (slab.credits[slot] === 0 && credit > 0) this.#provenBytes += slab.slotBytes;
+    if (slab.credits[slot] > 0 && credit === 0) this.#provenBytes -= slab.slotBytes;
+    slab.credits[slot] = credit;
   }
 
   /** Frees a slot in use as soon as nobody can be reading it. */
@@ -229,6 +253,7 @@ export class Arena {
   /** Frees a slot, and its chunks with the last one. */
   #release(slab: Slab, slot: number): void {
     slab.used[slot] = FREE;
+    this.#setCredit(slab, slot, 0);
     this.#usedBytes -= slab.slotBytes;
     const wasFull = slab.usedCount === slab.used.length;
     slab.usedCount--;
@@ -303,7 +328,9 @@ export class Arena {
       this.#hand = (chunk + 1) % this.#chunkCount;
       const slab = this.#slabs[chunk];
       if (!slab || slab.firstChunk !== chunk) continue;
-      const idle = this.#idleSlots(slab);
+      // After a round in vain.
+      const mustAge = steps <= (MAX_CREDIT + 1) * this.#chunkCount;
+      const idle = this.#idleSlots(slab, mustAge);
       // Of another class only a whole chunk helps: leave it alone while any slot is in demand.
       if (slab.sizeClass === sizeClass || idle.length === slab.usedCount) {
         for (const slot of idle) if (slab.used[slot] === USED) this.#evict(slab, slot);
@@ -319,10 +346,10 @@ export class Arena {
   }
 
   /** The hand's visit to a slab: the slots that can be evicted and do not outlast it. */
-  #idleSlots(slab: Slab): number[] {
+  #idleSlots(slab: Slab, mustAge: boolean): number[] {
     const idle: number[] = [];
     for (let slot = 0; slot < slab.used.length; slot++) {
-      if (slab.used[slot] === USED && !this.#staysInUse(slab, slot) && slab.owners[slot]) idle.push(slot);
+      if (slab.used[slot] === USED && slab.owners[slot] && !this.#outlasts(slab, slot, mustAge)) idle.push(slot);
     }
     return idle;
   }

@@ -5,6 +5,7 @@
 import { Corrupt } from "../core/errors.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import { SharedRequest } from "../io/shared-request.js";
+import type { Arena } from "../probe/arena.js";
 import type { PageFrames, PlacedSegment } from "../segment/page-frames.js";
 import { type PlacedPage, rangeOf, runsOf } from "./page-runs.js";
 
@@ -23,6 +24,7 @@ interface Wanted extends PlacedPage {
 export class PageFetcher {
   readonly #frames: PageFrames;
   readonly #objects: ObjectStore;
+  readonly #arena: Arena;
   readonly #counts: { misses: number; ahead: number };
   /** Asked for in this turn, not sent yet. */
   #wanted = new Map<PlacedSegment, Map<number, Wanted>>();
@@ -30,9 +32,10 @@ export class PageFetcher {
   /** By segment and local page number, until it has ended. */
   readonly #underWay = new Map<PlacedSegment, Map<number, Run>>();
 
-  constructor(frames: PageFrames, objects: ObjectStore, counts: { misses: number; ahead: number }) {
+  constructor(frames: PageFrames, objects: ObjectStore, arena: Arena, counts: { misses: number; ahead: number }) {
     this.#frames = frames;
     this.#objects = objects;
+    this.#arena = arena;
     this.#counts = counts;
   }
 
@@ -138,7 +141,9 @@ export class PageFetcher {
   }
 
   #put({ place, local, isAwaited }: Wanted, record: Uint8Array | undefined): void {
-    this.#frames.put(place, local, record);
-    if (!isAwaited) this.#counts.ahead++;
+    const address = this.#frames.put(place, local, record);
+    if (isAwaited) return;
+    this.#counts.ahead++;
+    this.#arena.toPass(address);
   }
 }

@@ -281,6 +281,12 @@ export class Part implements Loadable {
     (opened.run ?? opened.index).close();
   }
 
+  /** Closes it for good, and gives up its pages. */
+  dispose(): void {
+    this.close();
+    for (const place of this.#places) place.close();
+  }
+
   /** Of a part of one segment: reads its head. */
   async load(options?: CallOptions): Promise<void> {
     const { key, start } = this.#place;

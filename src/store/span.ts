@@ -171,7 +171,7 @@ export class Span implements Loadable {
   }
 
   close(): void {
-    for (const part of this.#parts) part.close();
+    for (const part of this.#parts) part.dispose();
     this.#image?.close();
     this.#image = undefined;
   }

@@ -31,7 +31,7 @@ export class StoreContext {
     this.views = new PageViews(parts.core.memory);
     this.probe = parts.probe;
     this.frames = parts.frames;
-    this.fetcher = new PageFetcher(parts.frames, parts.objects, this.pageCounts);
+    this.fetcher = new PageFetcher(parts.frames, parts.objects, parts.core.arena, this.pageCounts);
     this.sha256 = parts.sha256;
     this.isShared = parts.isShared;
   }

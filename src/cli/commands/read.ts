@@ -22,13 +22,17 @@ ${LSN_HELP}`,
   run: async (context) => {
     const [name, offsetText] = context.args.positionals;
     const offset = parseOffset(offsetText);
-    lsnChoice(context);
+    const choice = lsnChoice(context);
+    const { signal } = context;
     if (context.out.isTerminal) {
       throw new UsageError("a page is bytes, not text: send them to a file (> page) or through a pipe (| xxd)");
     }
     await withStore(context, async (store) => {
-      const snapshot = await openSnapshot(context, await store.volume(name, { signal: context.signal }));
-      const page = await snapshot.readPage(offset, { signal: context.signal });
+      const volume = await store.volume(name, { signal });
+      const isNewest = choice.lsn === undefined && choice.at === undefined;
+      const latest = isNewest ? await volume.readLatest(offset, { signal }) : undefined;
+      const snapshot = latest?.snapshot ?? (await openSnapshot(context, volume));
+      const page = latest ? latest.page : await snapshot.readPage(offset, { signal });
       if (page === undefined) {
         throw new NotFound(
           `${name} has no page at offset ${offset} at LSN ${snapshot.lsn}; its page count there is ${snapshot.pageCount}`,
