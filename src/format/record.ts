@@ -69,7 +69,7 @@ export function decodeRecord(bytes: Uint8Array, key: string, vid: VolumeId, reco
     if (location.start !== end || bodyOffset > bytes.length - end) {
       throw new Corrupt("attached segment", {
         key,
-        byteOffset: location.start,
+        byteOffset: Math.min(location.start, bytes.length),
         expected: `${reference.byteLength} bytes at ${end}`,
         actual: `${Math.max(0, bytes.length - location.start)}`,
       });

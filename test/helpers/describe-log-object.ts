@@ -15,7 +15,7 @@ import { decodeSharedList, encodeSharedList } from "../../src/format/shared-list
 import { catalogKey, leafKey, manifestKey, numberIn, recordKey, sharedListKey } from "../../src/log/keys.js";
 
 export interface LogObject {
-  readonly says: Record<string, unknown>;
+  says(): Record<string, unknown>;
   /** The bytes of version 1 that say the same. */
   encode(): Uint8Array;
 }
@@ -24,16 +24,17 @@ export type Verdict =
   | ({ readonly accepted: true } & Record<string, unknown>)
   | { readonly accepted: false; readonly class: ErrorCode };
 
-const ID = "[0-9a-f-]{36}";
+const OF_VOLUME = /^v\/([0-9a-f-]{36})\/([lmf])\//;
+const OF_GROUP = /^s\/shared\/([0-9a-f-]{36})\/records$/;
 const hexOr = (bytes: Uint8Array | undefined): string | null => (bytes ? toHex(bytes) : null);
 const versionOf = (bytes: Uint8Array) => bytes[8] | (bytes[9] << 8);
 
 /** @throws what the library throws for an object that it refuses, and `Error` for a key of no such object. */
 export function readLogObject(key: string, bytes: Uint8Array): LogObject {
-  const [, vid, kind] = new RegExp(`^v/(${ID})/([lmf])/`).exec(key) ?? [];
+  const [, vid, kind] = OF_VOLUME.exec(key) ?? [];
   if (vid) return { l: readRecord, m: readManifest, f: readLeaf }[kind]!(key, bytes, VolumeId.parse(vid));
   if (key.startsWith("c/")) return readCatalog(key, bytes);
-  const [, group] = new RegExp(`^s/shared/(${ID})/records$`).exec(key) ?? [];
+  const [, group] = OF_GROUP.exec(key) ?? [];
   if (group && sharedListKey(SegmentId.parse(group)) === key) return readSharedList(key, bytes);
   throw new Error(`${key} is no key of an object of the log`);
 }
@@ -41,7 +42,7 @@ export function readLogObject(key: string, bytes: Uint8Array): LogObject {
 /** @throws any error that is not one of the library's: a bug. */
 export function verdictOf(key: string, bytes: Uint8Array): Verdict {
   try {
-    return { accepted: true, ...readLogObject(key, bytes).says };
+    return { accepted: true, ...readLogObject(key, bytes).says() };
   } catch (error) {
     if (!(error instanceof PalimpsestError)) throw error;
     return { accepted: false, class: error.code };
@@ -57,12 +58,14 @@ function readRecord(key: string, bytes: Uint8Array, vid: VolumeId): LogObject {
   const number = numberIn(key, (k) => recordKey(vid, k))!;
   const record = decodeRecord(bytes, key, vid, number);
   const { nonce, closing, range, meta } = record;
-  const says = { closing, meta: hexOr(meta), nonce, ...rangeSays(range, number) };
   const attached = range.references.flatMap(({ location, byteLength }) =>
     isAttached(location, number) ? [bytes.subarray(location.start, location.start + byteLength)] : [],
   );
   return {
-    says: { kind: "record", formatVersion: versionOf(bytes), key, ...says },
+    says: () => {
+      const fields = { nonce, closing, meta: hexOr(meta), ...rangeSays(range, number) };
+      return { kind: "record", formatVersion: versionOf(bytes), key, ...fields };
+    },
     encode: () => encodeRecord(key, vid, number, { ...record, nonce: fromHex(nonce)! }, attached),
   };
 }
@@ -73,13 +76,13 @@ function readManifest(at: string, bytes: Uint8Array, vid: VolumeId): LogObject {
   if (!isHead && isStub(bytes)) {
     const generation = decodeStub(bytes, at, numberIn(at, keyOf)!);
     const says = { kind: "stub", formatVersion: versionOf(bytes), key: at, generation };
-    return { says, encode: () => encodeStub(at, generation) };
+    return { says: () => says, encode: () => encodeStub(at, generation) };
   }
   const { manifest, key } = decodeManifest(bytes, at, vid, isHead);
   checkHead(key, keyOf);
   const { closed, volume, cutoff, boundary, time, pageCount, meta, leaves, tail } = manifest;
   const first = leaves[0] ?? tail;
-  const says = {
+  const says = () => ({
     kind: "manifest",
     formatVersion: versionOf(bytes),
     key,
@@ -95,7 +98,7 @@ function readManifest(at: string, bytes: Uint8Array, vid: VolumeId): LogObject {
     firstLsn: first.firstLsn,
     leaves: leaves.map(entrySays),
     tail: leafSays(tail),
-  };
+  });
   return { says, encode: () => encodeManifest(key, vid, manifest) };
 }
 
@@ -119,7 +122,7 @@ function entrySays(entry: LeafEntry): Record<string, unknown> {
 function readLeaf(key: string, bytes: Uint8Array, vid: VolumeId): LogObject {
   if (leafKey(vid, SegmentId.parse(key.slice(-36))) !== key) throw new Error(`${key} is no key of a leaf`);
   const { leaf } = decodeLeaf(bytes, key, vid);
-  const says = { kind: "leaf", formatVersion: versionOf(bytes), key, ...leafSays(leaf) };
+  const says = () => ({ kind: "leaf", formatVersion: versionOf(bytes), key, ...leafSays(leaf) });
   return { says, encode: () => encodeLeaf(key, vid, leaf) };
 }
 
@@ -178,7 +181,7 @@ function readCatalog(at: string, bytes: Uint8Array): LogObject {
   checkHead(key, catalogKey);
   const { nonce, timeMs, change, state } = record;
   if (isHead && !state) throw new PalimpsestError("Corrupt", "a head without state");
-  const says = {
+  const says = () => ({
     kind: "catalog",
     formatVersion: versionOf(bytes),
     key,
@@ -195,7 +198,7 @@ function readCatalog(at: string, bytes: Uint8Array): LogObject {
         created: createdMs,
         name,
       })) ?? null,
-  };
+  });
   return { says, encode: () => encodeCatalogRecord(key, fromHex(nonce)!, record) };
 }
 
@@ -203,7 +206,7 @@ function readSharedList(key: string, bytes: Uint8Array): LogObject {
   const records = decodeSharedList(bytes, key);
   const said = records.map(({ vid, record }) => ({ vid: vid.toString(), record }));
   return {
-    says: { kind: "shared-list", formatVersion: versionOf(bytes), key, records: said },
+    says: () => ({ kind: "shared-list", formatVersion: versionOf(bytes), key, records: said }),
     encode: () => encodeSharedList(key, records),
   };
 }

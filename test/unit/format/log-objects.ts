@@ -8,10 +8,12 @@ import {
 } from "../../../src/format/catalog.js";
 import { decodeManifest, encodeManifest, type LeafEntry, type Manifest } from "../../../src/format/manifest.js";
 import { decodeLeaf, encodeLeaf, type Image, type Leaf } from "../../../src/format/manifest-leaf.js";
+import { decodeStub, encodeStub } from "../../../src/format/manifest-stub.js";
 import { decodeRecord, encodeRecord } from "../../../src/format/record.js";
 import type { Drop, Range } from "../../../src/format/record-range.js";
 import type { Location, Reference } from "../../../src/format/record-reference.js";
 import { decodeSharedList, encodeSharedList } from "../../../src/format/shared-list.js";
+import { catalogKey, leafKey, manifestKey, recordKey, sharedListKey } from "../../../src/log/keys.js";
 import type { Random } from "../../helpers/random.js";
 
 export const randomVid = (random: Random) => VolumeId.fromBytes(random.bytes(16));
@@ -224,7 +226,7 @@ export function randomSamples(random: Random): Sample[] {
   const nonce = random.bytes(16);
   const closing = range.times.length === 0 && random.chance(0.5);
   const meta = random.chance(0.5) ? random.bytes(random.below(100)) : undefined;
-  const key = "v/1/l/2";
+  const key = recordKey(vid, record);
   const bytes = encodeRecord(key, vid, record, { nonce, closing, range: { ...range, references }, meta }, attachments);
   let at = 32 + new DataView(bytes.buffer).getUint32(12, true);
   const placed = references.map((reference) => {
@@ -242,20 +244,23 @@ export function randomSamples(random: Random): Sample[] {
   });
 
   const leaf = randomLeaf(random, vid);
+  const keyOfLeaf = leafKey(vid, randomSegmentId(random));
   add({
     name: "leaf",
-    key: "v/1/f/9",
-    bytes: encodeLeaf("v/1/f/9", vid, leaf),
+    key: keyOfLeaf,
+    bytes: encodeLeaf(keyOfLeaf, vid, leaf),
     value: leaf,
     decode: (bytes, key) => decodeLeaf(bytes, key, vid).leaf,
   });
 
   const manifest = randomManifest(random, vid);
+  const generation = 1 + randomNumber(random, 2 ** 50);
+  const keyOfManifest = manifestKey(vid, generation);
   add({
     name: "manifest",
-    key: "v/1/m/7",
-    bytes: encodeManifest("v/1/m/7", vid, manifest),
-    value: { manifest, key: "v/1/m/7" },
+    key: keyOfManifest,
+    bytes: encodeManifest(keyOfManifest, vid, manifest),
+    value: { manifest, key: keyOfManifest },
     decode: (bytes, key) => decodeManifest(bytes, key, vid),
   });
 
@@ -267,11 +272,12 @@ export function randomSamples(random: Random): Sample[] {
   ]);
   const timeMs = randomNumber(random);
   const state = random.chance(0.5) ? randomState(random, change, timeMs) : undefined;
+  const keyOfCatalog = catalogKey(1 + randomNumber(random, 2 ** 50));
   add({
     name: "catalog record",
-    key: "c/17",
-    bytes: encodeCatalogRecord("c/17", nonce, { timeMs, change, state }),
-    value: { record: { nonce: Buffer.from(nonce).toString("hex"), timeMs, change, state }, key: "c/17" },
+    key: keyOfCatalog,
+    bytes: encodeCatalogRecord(keyOfCatalog, nonce, { timeMs, change, state }),
+    value: { record: { nonce: Buffer.from(nonce).toString("hex"), timeMs, change, state }, key: keyOfCatalog },
     decode: (bytes, key) => decodeCatalogRecord(bytes, key),
   });
 
@@ -279,12 +285,21 @@ export function randomSamples(random: Random): Sample[] {
     vid: randomVid(random),
     record: 1 + randomNumber(random, 2 ** 52),
   }));
+  const keyOfList = sharedListKey(randomSegmentId(random));
   add({
     name: "shared list",
-    key: "s/shared/1/records",
-    bytes: encodeSharedList("s/shared/1/records", list),
+    key: keyOfList,
+    bytes: encodeSharedList(keyOfList, list),
     value: list,
     decode: decodeSharedList,
+  });
+  const newer = generation + 1 + randomNumber(random, 2 ** 50);
+  add({
+    name: "stub",
+    key: keyOfManifest,
+    bytes: encodeStub(keyOfManifest, newer),
+    value: newer,
+    decode: (bytes, key) => decodeStub(bytes, key, generation),
   });
   return samples;
 }
