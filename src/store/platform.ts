@@ -2,6 +2,7 @@
 import { InvalidArgument } from "../core/errors.js";
 import { type Sha256, sha256 } from "../core/sha256.js";
 import type { BlockCache } from "../io/block-cache.js";
+import { openBrowserCache } from "../io/browser-cache.js";
 import { HttpStore } from "../io/http-store.js";
 import { showUrl } from "../io/http-url.js";
 import { MemoryStore } from "../io/memory-store.js";
@@ -29,6 +30,8 @@ export interface CacheOptions {
   readonly bytes: number;
   /** In Node: where. Processes share the cache of a folder. */
   readonly folder?: string;
+  /** In a browser: caches of other names are others. */
+  readonly name?: string;
 }
 
 /** What every JavaScript host can do. */
@@ -38,10 +41,7 @@ export const portablePlatform: Platform = {
     if (/^https?:/i.test(url)) return new HttpStore(url, { requestTimeoutMs: options.requestTimeoutMs });
     throw unknownUrl(url, "https:, http: and memory:");
   },
-  // Until there is one for browsers.
-  async openCache() {
-    return undefined;
-  },
+  openCache: ({ bytes, name }) => openBrowserCache({ bytes, name }),
   sha256,
 };
 
