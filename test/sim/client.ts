@@ -47,7 +47,7 @@ export class Client {
   }
 
   async #step(): Promise<void> {
-    const { world, mix, truth, processes } = this.#shared;
+    const { world, mix, truth, processes, unknown } = this.#shared;
     const { random } = world;
     if (random.chance(mix.crashes)) {
       this.#shared.crash(random.pick(processes));
@@ -55,6 +55,7 @@ export class Client {
     }
     if (truth.names.size === 0) return await this.#create();
     if (random.chance(mix.collections)) return await this.#collect();
+    if (unknown.length > 0 && random.chance(0.3)) return await this.#resolve();
     const kind = random.below(100);
     if (kind < mix.commits) return await this.#commit();
     switch (mix.commits > 50 ? random.below(30) : random.below(100)) {
@@ -68,10 +69,6 @@ export class Client {
       case 4:
         return await this.#commitEach();
       case 5:
-      case 6:
-      case 7:
-        return await this.#resolve();
-      case 8:
         this.#process.wallOffsetMs = random.below(7_200_000) - 3_600_000;
         return;
       default: {

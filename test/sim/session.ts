@@ -1,7 +1,6 @@
 /** One opening of the store by a simulated process: what it holds open, and what it has seen so far. */
 import { Aborted, Closed, Corrupt, NotFound, Unavailable } from "../../src/core/errors.js";
 import { VolumeId } from "../../src/core/ids.js";
-import { HedgeStore } from "../../src/io/hedge-store.js";
 import type { ObjectStore } from "../../src/io/object-store.js";
 import { RetryStore } from "../../src/io/retry-store.js";
 import { PageStore } from "../../src/node.js";
@@ -25,7 +24,7 @@ export interface Held {
 export class Session {
   readonly store: PageStore;
   readonly requests: SimStore;
-  /** The requests by way of the wrappers. */
+  /** The same, tried again after failures: for what stands beside the store. */
   readonly objects: ObjectStore;
   readonly held = new Map<string, Held>();
   readonly snapshots: { readonly held: Held; readonly snapshot: Snapshot }[] = [];
@@ -39,16 +38,15 @@ export class Session {
     this.#truth = truth;
   }
 
-  /** Opens the store, with the wrappers that chance gives it. */
+  /** Opens the store, with the options that chance gives it. */
   static async open({ world, bucket, weather, truth }: Shared, process: Process, isPlain = false): Promise<Session> {
     const { random } = world;
     const requests = new SimStore(bucket, world, process, weather, !isPlain && random.chance(0.5));
-    let objects: ObjectStore = requests;
-    if (!isPlain && random.chance(0.3))
-      objects = new HedgeStore(objects, { delayMs: random.pick([15, "p95"] as const) });
-    if (!isPlain && random.chance(0.7)) objects = new RetryStore(objects);
+    const hedge = !isPlain && random.chance(0.3) ? { delayMs: random.pick([15, "p95"] as const) } : undefined;
+    const retry = isPlain || random.chance(0.6) ? {} : { attempts: 1 };
     const memory = random.pick([1 << 20, 1 << 20, 2 << 20]);
-    const store = await insist(() => PageStore.open("sim:", { memory, objects }), requests);
+    const store = await insist(() => PageStore.open("sim:", { memory, objects: requests, hedge, retry }), requests);
+    const objects = new RetryStore(requests, { policy: retry });
     return new Session(store, requests, objects, truth);
   }
 

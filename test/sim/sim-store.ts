@@ -229,7 +229,7 @@ export class SimStore implements ObjectStore {
     if (this.#isCut) return await this.#answer(operation, key, options, () => this.#fail(operation, key));
     const isCut = random.chance(cut);
     if (isCut) this.#isCutUntilMs = this.#world.nowMs + random.below(CUT_MS);
-    if (random.chance(late)) {
+    if (isCut ? random.chance(0.5) : random.chance(late)) {
       this.#applyLate(operation, key, apply);
       return await this.#answer(operation, key, options, () => this.#fail(operation, key));
     }

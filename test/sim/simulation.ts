@@ -173,6 +173,6 @@ function weatherOf(random: Random): FaultRates {
     taken: rate(0.1),
     short: random.chance(0.7) ? 0 : rate(0.03),
     slow: rate(0.05),
-    cut: rate(0.03),
+    cut: rate(0.05),
   };
 }
