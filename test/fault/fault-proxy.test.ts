@@ -22,4 +22,7 @@ it(`tells the truth whatever the sockets do: ${OPERATIONS} operations, every pai
   console.info("socket faults:", JSON.stringify(seen));
   console.info("faults of writes that were applied:", JSON.stringify(applied));
   expect(pairs.missing()).toEqual([]);
+  for (const what of ["commits", "conflicts", "unknown", "unavailable commits", "reads", "opens", "lists"]) {
+    expect(seen[what], what).toBeGreaterThan(0);
+  }
 }, 600_000);

@@ -9,9 +9,12 @@ import type { Random } from "./random.js";
 const FAULTS = Object.keys(SOCKET_FAULTS) as SocketFault[];
 /** They cost the client its whole time limit: seldom, once their pairs are done. */
 const SLOW: readonly SocketFault[] = ["stall", "stall-applied"];
-const SLOW_CHANCE = 0.1;
-/** Servers that are overloaded are so for some requests. */
+const SLOW_CHANCE = 0.03;
+/** Servers that are overloaded are so for some requests, and now and then for longer than anybody tries again. */
 const STORMS: readonly SocketFault[] = ["429", "503"];
+const STORM_CHANCE = 0.3;
+const LONG_STORM_CHANCE = 0.01;
+const LONG_STORM = 60;
 
 export class FaultPairs {
   readonly #random: Random;
@@ -62,7 +65,9 @@ export class FaultPairs {
     const wanted = fitting.filter(isNew);
     const quick = this.#random.chance(SLOW_CHANCE) ? fitting : fitting.filter((fault) => !SLOW.includes(fault));
     const fault = this.#random.pick(wanted.length > 0 ? wanted : quick);
-    if (STORMS.includes(fault) && this.#random.chance(0.3)) this.#storm = 1 + this.#random.below(4);
+    if (STORMS.includes(fault) && this.#random.chance(STORM_CHANCE)) {
+      this.#storm = this.#random.chance(LONG_STORM_CHANCE / STORM_CHANCE) ? LONG_STORM : 1 + this.#random.below(4);
+    }
     return fault;
   }
 
