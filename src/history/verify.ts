@@ -13,6 +13,8 @@ import { decodeLeaf, type Leaf } from "../format/manifest-leaf.js";
 import { decodeStub, isStub } from "../format/manifest-stub.js";
 import { decodeRecord } from "../format/record.js";
 import type { Range } from "../format/record-range.js";
+import type { Reference } from "../format/record-reference.js";
+import { type DecodedVolume, decodeIndex } from "../format/segment-index.js";
 import { decodeSharedList } from "../format/shared-list.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import { Catalog } from "../log/catalog.js";
@@ -28,7 +30,11 @@ import {
 } from "../log/keys.js";
 import { readOnward } from "../log/sequence.js";
 import { HistoryColumns } from "./verify-columns.js";
+import { checkImage } from "./verify-image.js";
 import { checkReferences, checkSegment, type SegmentPart } from "./verify-segment.js";
+
+/** So many records of a volume are reported as missing before the rest is taken for missing, too. */
+const MAX_MISSING_RECORDS = 1000;
 
 export interface VerifyOptions extends CallOptions {
   /** Checks this volume alone, by name or id; by default all. */
@@ -108,6 +114,7 @@ class Verification {
     const manifest = await this.#newestManifest(vid);
     const promised = manifest === undefined ? 0 : manifest.tail.firstRecord + manifest.tail.recordCount - 1;
     const columns = new HistoryColumns();
+    let missing = 0;
     for (let k = (manifest?.boundary ?? 0) + 1; ; k++) {
       const key = recordKey(vid, k);
       const bytes = await this.#get(key);
@@ -115,6 +122,8 @@ class Verification {
         if (k > promised) break;
         this.#report(key, `record ${k} is missing, and the manifest goes on to record ${promised}`);
         columns.gap();
+        // A manifest may promise any number of records: what is looked for has to end.
+        if (++missing > MAX_MISSING_RECORDS) break;
         continue;
       }
       this.report.records++;
@@ -200,10 +209,19 @@ class Verification {
 
   /** The manifest and its leaves must say what the records say. */
   async #checkManifest(vid: VolumeId, manifest: Manifest, columns: HistoryColumns): Promise<void> {
-    const compare = (leaf: Leaf, key: string) => this.#attempt(key, () => columns.compare(leaf, key));
+    let before: Leaf | undefined;
+    const compare = async (leaf: Leaf, key: string) => {
+      await this.#attempt(key, () => columns.compare(leaf, key));
+      const { image } = leaf;
+      const past = before;
+      if (image && past) {
+        await this.#attempt(key, () => checkImage(past, image, key, (reference) => this.#readIndex(vid, reference)));
+      }
+      before = leaf;
+    };
     for (const entry of manifest.leaves) {
       const key = leafKey(vid, entry.id);
-      await this.#attempt(key, async () => {
+      const sound = await this.#attempt(key, async () => {
         const bytes = await this.#get(key);
         if (bytes === undefined || compareBytes(checksumIn(bytes), entry.checksum) !== 0) {
           throw new Corrupt("leaf that the manifest names", {
@@ -215,8 +233,21 @@ class Verification {
         }
         await compare(decodeLeaf(bytes, key, vid).leaf, key);
       });
+      if (!sound) before = undefined;
     }
     await compare(manifest.tail, manifestHeadKey(vid));
+  }
+
+  /** The part of a segment's index that a reference names: from the head that it carries, or from the segment. */
+  async #readIndex(vid: VolumeId, reference: Reference): Promise<DecodedVolume> {
+    const { key, start } = placeOf(vid, reference.segmentId, reference.location);
+    const head = reference.head ?? (await this.#objects.getRange(key, start, reference.bodyOffset, this.#options));
+    const missing = (expected: string, actual: string) =>
+      new Corrupt("segment that the log names", { key, byteOffset: start, expected, actual });
+    if (head === undefined) throw missing(`${reference.byteLength} bytes`, "no object");
+    const volume = decodeIndex(head, key).volumes.find((other) => other.vid.equals(reference.vid));
+    if (!volume) throw missing(`pages of volume ${reference.vid}`, "none");
+    return volume;
   }
 
   async #get(key: string): Promise<Uint8Array | undefined> {
