@@ -297,9 +297,10 @@ describe("who gives up", () => {
       this.started++;
       await new Promise<void>((resolve, reject) => {
         void this.#gate.then(resolve);
+        // A little later, as a request that is torn down does.
         signal?.addEventListener("abort", () => {
           this.aborted++;
-          reject(new Aborted("the request was aborted", { cause: signal.reason }));
+          setTimeout(() => reject(new Aborted("the request was aborted", { cause: signal.reason })), 10);
         });
       });
     }
@@ -372,16 +373,20 @@ describe("who gives up", () => {
     for (let block = 10; block < 1000; block++) {
       cache.blocks.set(`${block}/memory:\ns/a`, bytes.slice(block * BLOCK, (block + 1) * BLOCK));
     }
+    // Both of its requests are under way already, for others. One of these gives up, while nothing is answered.
     const controller = new AbortController();
-    const other = store.getRange("s/a", 1000 * BLOCK, 512, { signal: controller.signal });
+    const first = store.getRange("s/a", 9 * BLOCK, 512);
+    const second = store.getRange("s/a", 1000 * BLOCK, 512, { signal: controller.signal });
     await turn();
-    const whole = store.getRange("s/a", 0, 1001 * BLOCK);
+    const whole = store.getRange("s/a", 9 * BLOCK, 992 * BLOCK);
     await turn();
     expect(waiting.started).toBe(2);
     controller.abort();
-    await expect(other).rejects.toBeInstanceOf(Aborted);
+    await expect(second).rejects.toBeInstanceOf(Aborted);
     waiting.letGo();
-    expect(Buffer.compare((await whole)!, bytes.subarray(0, 1001 * BLOCK))).toBe(0);
+    expect(await first).toEqual(bytes.slice(9 * BLOCK, 10 * BLOCK));
+    expect(Buffer.compare((await whole)!, bytes.subarray(9 * BLOCK, 1001 * BLOCK))).toBe(0);
+    expect(waiting).toMatchObject({ started: 2, aborted: 0 });
   });
 });
 
