@@ -260,10 +260,10 @@ export class SimStore implements ObjectStore {
     return await this.#answer(operation, key, options, () => applied!.answer, beforeMs);
   }
 
-  /** Long after: up to a second, or up to two days. */
+  /** Long after: up to ten seconds, or up to two days. */
   #applyLate(operation: string, key: string, apply: () => void): void {
     const { random, network, trace } = this.#world;
-    const delayMs = random.chance(0.5) ? random.below(1000) : random.below(2 * 24 * 3600 * 1000);
+    const delayMs = random.chance(0.6) ? random.below(10_000) : random.below(2 * 24 * 3600 * 1000);
     this.#world.after(delayMs, network, "apply late", () => {
       const answer = apply();
       trace.note(this.#world.nowMs, this.#process.name, `applied late: ${operation} ${key}`, String(answer));
