@@ -4,9 +4,10 @@
  */
 import { Corrupt } from "../core/errors.js";
 import type { Image, Leaf } from "../format/manifest-leaf.js";
-import type { Contents, Drop } from "../format/record-range.js";
+import type { Contents } from "../format/record-range.js";
 import type { Reference } from "../format/record-reference.js";
 import type { DecodedVolume } from "../format/segment-index.js";
+import { hideDropped } from "../log/image.js";
 
 /** Reads a reference's part of its segment's index. */
 export type IndexReader = (reference: Reference) => Promise<DecodedVolume>;
@@ -52,28 +53,6 @@ async function visibleIn({ references, drops }: Readonly<Contents>, read: IndexR
       if (lsn > (newest.get(offsets[i]) ?? 0)) newest.set(offsets[i], lsn);
     }
   }
-  hide(newest, drops);
+  hideDropped(newest, drops);
   return newest;
-}
-
-/** Takes out what drops hide. */
-function hide(newest: Map<number, number>, drops: readonly Drop[]): void {
-  const offsets = Uint32Array.from(newest.keys()).sort();
-  for (const { lsn, from, to } of drops) {
-    for (let i = firstFrom(offsets, from); i < offsets.length && offsets[i] < to; i++) {
-      if ((newest.get(offsets[i]) ?? lsn) < lsn) newest.delete(offsets[i]);
-    }
-  }
-}
-
-/** The index of the first value of at least `least`. */
-function firstFrom(values: Uint32Array, least: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle] < least) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -5,7 +5,6 @@
  */
 import { Corrupt, UnsupportedFormat } from "../core/errors.js";
 import type { VolumeId } from "../core/ids.js";
-import { MAX_PAGE_COUNT } from "../core/numbers.js";
 import { ByteWriter } from "../format/bytes.js";
 import type { Image, Leaf } from "../format/manifest-leaf.js";
 import { type Drop, encodeContents } from "../format/record-range.js";
@@ -56,9 +55,9 @@ function neededReferences(references: readonly Reference[], drops: readonly Drop
       if (lsn > (newest.get(offset) ?? 0)) newest.set(offset, lsn);
     });
   }
+  hideDropped(newest, drops);
   for (const { reference, offsets, lsns } of looked) {
-    const isSeen = (offset: number, i: number) => lsns[i] === newest.get(offset) && !isDropped(drops, offset, lsns[i]);
-    if (offsets.some(isSeen)) needed.add(reference);
+    if (offsets.some((offset, i) => lsns[i] === newest.get(offset))) needed.add(reference);
   }
   return references.filter((reference) => needed.has(reference));
 }
@@ -85,21 +84,52 @@ function volumeIn(head: Uint8Array, reference: Reference, vid: VolumeId): Decode
   }
 }
 
-const isDropped = (drops: readonly Drop[], offset: number, written: number) =>
-  drops.some(({ lsn, from, to }) => lsn > written && offset >= from && offset < to);
+/** Takes out of `newest`, the newest LSN of each offset, what drops hide. */
+export function hideDropped(newest: Map<number, number>, drops: readonly Drop[]): void {
+  if (drops.length === 0) return;
+  const offsets = Uint32Array.from(newest.keys()).sort();
+  for (const { lsn, from, to } of drops) {
+    for (let i = firstFrom(offsets, from); i < offsets.length && offsets[i] < to; i++) {
+      if ((newest.get(offsets[i]) ?? lsn) < lsn) newest.delete(offsets[i]);
+    }
+  }
+}
+
+/** The index of the first of ascending values that is at least `least`. */
+function firstFrom(values: ArrayLike<number>, least: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle] < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 /** Drops that later ones do not cover whole, in ascending order of LSN. */
 function visibleDrops(drops: readonly Drop[]): Drop[] {
-  const visible: Drop[] = [];
-  /** What later ones cover: disjoint, ascending. */
-  let covered: [from: number, to: number][] = [];
-  for (const drop of drops.toSorted((a, b) => b.lsn - a.lsn)) {
-    if (covered.some(([from, to]) => from <= drop.from && drop.to <= to)) continue;
-    visible.push(drop);
-    const touching = covered.filter(([from, to]) => from <= drop.to && drop.from <= to);
-    const from = Math.min(drop.from, ...touching.map((range) => range[0]));
-    const to = Math.min(MAX_PAGE_COUNT, Math.max(drop.to, ...touching.map((range) => range[1])));
-    covered = [...covered.filter((range) => !touching.includes(range)), [from, to]];
-  }
+  const covered = new CoveredOffsets();
+  const visible = drops.toSorted((a, b) => b.lsn - a.lsn).filter(({ from, to }) => covered.add(from, to));
   return visible.reverse();
+}
+
+/** Runs of offsets, disjoint and ascending. */
+class CoveredOffsets {
+  readonly #from: number[] = [];
+  readonly #to: number[] = [];
+
+  /** Adds offsets; false where all of them were there. */
+  add(from: number, to: number): boolean {
+    const first = firstFrom(this.#to, from);
+    if (this.#from[first] <= from && to <= this.#to[first]) return false;
+    let end = first;
+    while (end < this.#from.length && this.#from[end] <= to) end++;
+    const touching = end - first;
+    const start = touching > 0 ? Math.min(from, this.#from[first]) : from;
+    const stop = touching > 0 ? Math.max(to, this.#to[end - 1]) : to;
+    this.#from.splice(first, touching, start);
+    this.#to.splice(first, touching, stop);
+    return true;
+  }
 }
