@@ -115,7 +115,7 @@ export class SlabCache implements BlockCache {
       const set = await this.#readSet(place.set);
       const found = set.find(place.identity);
       if (found !== -1 && set.hasSum(found, bytes.length, sum)) return;
-      const way = found === -1 ? set.victim() : found;
+      const way = found === -1 ? set.victim(place.identity) : found;
       const slot = this.#layout.slotAt(place.set, way);
       if (found === -1 && !set.isEmpty(way)) this.stats.evictions++;
       await this.#file.write(slot, bytes);

@@ -58,9 +58,15 @@ export class SlabSet {
     return this.#stamp(way) === 0;
   }
 
-  /** The way for another block: an empty one, else the oldest on probation, else the oldest. */
-  victim(): number {
-    for (let way = 0; way < WAYS; way++) if (this.isEmpty(way)) return way;
+  /**
+   * The way for another block: an empty one, else the oldest on probation, else the oldest. Each block begins to look for an empty one
+   * at a place of its own, so that two processes that fill a set at once seldom choose the same.
+   */
+  victim(identity: BlockIdentity): number {
+    for (let i = 0; i < WAYS; i++) {
+      const way = (identity[0] + identity[3] + i) % WAYS;
+      if (this.isEmpty(way)) return way;
+    }
     const newest = this.#newest();
     const onProbation = this.#oldest((way) => !this.#isProtected(way, newest));
     return onProbation === -1 ? this.#oldest(() => true) : onProbation;

@@ -20,6 +20,15 @@ function contentOf(key: string, block: number): Uint8Array {
   return random.bytes(block % 7 === 6 ? random.below(4) * 100 : BLOCK);
 }
 
+/** The block in each way of set 0, by the entries in the file; -1 where there is none. */
+function blocksIn(file: MemorySlabFile, layout: SlabLayout): number[] {
+  const view = new DataView(file.bytes.buffer);
+  return Array.from({ length: WAYS }, (_, way) => {
+    const at = layout.entryAt(0, way);
+    return view.getUint32(at + ENTRY_BYTES - 4, true) === 0 ? -1 : view.getUint32(at + 12, true);
+  });
+}
+
 function same(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
@@ -158,6 +167,7 @@ describe("a slab cache", () => {
     for (const block of blocks) await before.write("s/a", block, contentOf("s/a", block));
     expect(new Set(blocks.map((block) => contentOf("s/a", block).length)).size).toBeGreaterThan(2);
     const intact = file.bytes.slice();
+    const ways = blocksIn(file, layout);
     const cache = new SlabCache(file, layout);
     let misses = 0;
     const flip = async (bit: number, read: readonly number[]) => {
@@ -178,7 +188,11 @@ describe("a slab cache", () => {
     misses = 0;
     for (let bit = layout.slotsStart * 8; bit < intact.length * 8; bit++) {
       const way = Math.floor((bit / 8 - layout.slotsStart) / BLOCK);
-      await flip(bit, [blocks[way] ?? blocks[0], blocks[(way + 1) % blocks.length]]);
+      // Whose slot it is, and one of the others.
+      await flip(
+        bit,
+        ways[way] === -1 ? blocks.slice(0, 1) : [ways[way], blocks[(blocks.indexOf(ways[way]) + 1) % blocks.length]],
+      );
     }
     // Each bit of a content costs exactly that block.
     const contentBytes = blocks.reduce((sum, block) => sum + contentOf("s/a", block).length, 0);
@@ -227,7 +241,7 @@ describe("a slab cache", () => {
     const file = new MemorySlabFile(layout);
     const cache = new SlabCache(file, layout);
     await cache.write("s/a", 0, contentOf("s/a", 0));
-    file.bytes[layout.slotAt(0, 0) + 5] ^= 1;
+    file.bytes[layout.slotAt(0, blocksIn(file, layout).indexOf(0)) + 5] ^= 1;
     expect(await cache.read("s/a", 0)).toBeUndefined();
     expect(cache.stats).toMatchObject({ damaged: 1, misses: 1 });
     await cache.write("s/a", 0, contentOf("s/a", 0));
@@ -334,7 +348,7 @@ describe("what a slab cache gives up", () => {
     const cache = new SlabCache(file, layout);
     for (let block = 0; block < WAYS; block++) await cache.write("s/a", block, contentOf("s/a", block));
     for (const high of [0x7f, 0xff]) {
-      const entry = layout.entryAt(0, 3);
+      const entry = layout.entryAt(0, blocksIn(file, layout).indexOf(3));
       file.bytes.fill(0xff, entry + ENTRY_BYTES - 4, entry + ENTRY_BYTES - 1);
       file.bytes[entry + ENTRY_BYTES - 1] = high;
       expect(await cache.read("s/a", 3)).toEqual(contentOf("s/a", 3));
