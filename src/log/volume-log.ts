@@ -20,7 +20,7 @@ import { imageAfter } from "./image.js";
 import { leafKey, recordKey } from "./keys.js";
 import { type Instant, isOld, NEVER, now } from "./look.js";
 import { type Generation, ManifestSequence } from "./manifest-sequence.js";
-import { putOnce } from "./put-once.js";
+import { putOnce, putOwn } from "./put-once.js";
 import { readOnward } from "./sequence.js";
 
 /** A process that only reads looks for a newer manifest when this many of its chapters have no leaf. */
@@ -335,7 +335,7 @@ export class VolumeLog {
     const id = SegmentId.random();
     const key = leafKey(this.vid, id);
     const bytes = encodeLeaf(key, this.vid, chapter.leaf!);
-    await this.#objects.putIfAbsent(key, bytes);
+    await putOwn(this.#objects, key, bytes);
     chapter.entry = chapter.describe({ id, checksum: checksumIn(bytes), byteLength: bytes.length });
   }
 

@@ -25,6 +25,8 @@ export interface Draft {
   readonly lsns: readonly DraftLsn[];
   readonly segments: readonly DraftSegment[];
   readonly meta: Uint8Array | undefined;
+  /** The record that its segments of their own were written for. */
+  record: number;
 }
 
 /** Where the pages of a draft go. */
@@ -36,7 +38,7 @@ export interface PageSink {
 /** Checks one commit and hands its pages to `sink`. */
 export async function draftLsn(commit: Commit, sink: PageSink, options: CallOptions): Promise<DraftLsn> {
   if (typeof commit !== "object" || commit === null) throw new InvalidArgument("a commit is an object, like { pages }");
-  const { pages = [], time = new Date(), drops = [] } = commit;
+  const { pages = [], time = new Date(Date.now()), drops = [] } = commit;
   const timeMs = time instanceof Date ? time.getTime() : Number.NaN;
   if (!(timeMs >= 0)) throw new InvalidArgument("a commit's time must be a valid Date from 1970 on");
   const pageCount = commit.pageCount === undefined ? undefined : toPageCount(commit.pageCount);

@@ -8,6 +8,7 @@ import { MAX_SEGMENT_BYTES } from "../format/segment-header.js";
 import { encodeSharedList } from "../format/shared-list.js";
 import type { CallOptions } from "../io/object-store.js";
 import { sharedListKey, sharedSegmentKey } from "../log/keys.js";
+import { putOwn } from "../log/put-once.js";
 import type { VolumeLog } from "../log/volume-log.js";
 import { SegmentBuilder } from "../segment/segment-builder.js";
 import { type DraftLsn, draftLsn } from "./commit-draft.js";
@@ -24,6 +25,8 @@ interface Participant {
   readonly writer: VolumeWriter;
   readonly log: VolumeLog;
   readonly segments: DraftSegment[];
+  /** The record that the shared list names. */
+  record: number;
 }
 
 export async function commitEach(
@@ -42,7 +45,7 @@ export async function commitEach(
     if (next === ordered.length) return await commitGroups(store, participants, outcomes, options);
     const commit = ordered[next];
     await commit.volume.exclusively(async (writer, log) => {
-      participants.push({ commit, writer, log, segments: [] });
+      participants.push({ commit, writer, log, segments: [], record: 0 });
       await holdFrom(next + 1);
     });
   };
@@ -83,8 +86,8 @@ async function commitGroups(
     finished.catch(() => undefined);
     const written = await filter(drafted, outcomes, () => finished);
     await filter(written, outcomes, async (participant) => {
-      const { commit, segments } = participant;
-      const draft = { lsns: [lsns.get(participant)!], segments, meta: commit.meta };
+      const { commit, segments, record } = participant;
+      const draft = { lsns: [lsns.get(participant)!], segments, meta: commit.meta, record };
       const { lastLsn } = await participant.writer.append(draft, commit.expectedLsn, options);
       const { lsn, pageCount } = await commit.volume.committed(lastLsn);
       outcomes.set(commit, { status: "committed", lsn, pageCount });
@@ -169,7 +172,7 @@ class GroupWriter {
     const bounds = [...this.#bounds];
     this.#bounds.clear();
     await this.#list();
-    await objects.putIfAbsent(sharedSegmentKey(this.#group, builder.id), bytes, this.#options);
+    await putOwn(objects, sharedSegmentKey(this.#group, builder.id), bytes, this.#options);
     const segment = describeSegment(bytes, builder.id, sha256);
     for (const [{ commit, segments }, [lowestOffset, highestOffset]] of bounds) {
       segments.push({
@@ -189,8 +192,9 @@ class GroupWriter {
   async #list(): Promise<void> {
     if (this.#isListed) return;
     const key = sharedListKey(this.#group);
-    const records = this.#participants.map(({ commit, log }) => ({ vid: commit.volume.id, record: log.nextRecord }));
-    await this.#store.objects.putIfAbsent(key, encodeSharedList(key, records), this.#options);
+    for (const participant of this.#participants) participant.record = participant.log.nextRecord;
+    const records = this.#participants.map(({ commit, record }) => ({ vid: commit.volume.id, record }));
+    await putOwn(this.#store.objects, key, encodeSharedList(key, records), this.#options);
     this.#isListed = true;
   }
 }

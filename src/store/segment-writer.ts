@@ -9,6 +9,7 @@ import type { Location, Reference } from "../format/record-reference.js";
 import { decodeSegmentHeader, INLINE_BYTES } from "../format/segment-header.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import { segmentKey } from "../log/keys.js";
+import { putOwn } from "../log/put-once.js";
 import type { Core } from "../probe/core.js";
 import { pagesPerSegment, SegmentBuilder } from "../segment/segment-builder.js";
 import { CommitOffsets } from "./commit-offsets.js";
@@ -127,7 +128,7 @@ export class SegmentWriter {
     this.segments.push({ ...describeSegment(bytes, builder.id, sha256), ...rest, vid, attached, location });
     if (attached) return;
     await this.#writing;
-    const writing = objects.putIfAbsent(segmentKey(vid, this.#record, builder.id), bytes, this.#options);
+    const writing = putOwn(objects, segmentKey(vid, this.#record, builder.id), bytes, this.#options);
     // Whoever awaits it next gets the error; until then it is not an unhandled one.
     writing.catch(() => undefined);
     this.#writing = writing;

@@ -2,9 +2,10 @@
 import { Corrupt, InvalidArgument, throwIfAborted } from "../core/errors.js";
 import type { CallOptions } from "../io/object-store.js";
 import { placeOf, segmentKey } from "../log/keys.js";
+import { putOwn } from "../log/put-once.js";
 import type { VolumeLog } from "../log/volume-log.js";
 import { checkMeta, type Draft, type DraftLsn, draftLsn, encodeDraft, iterate } from "./commit-draft.js";
-import { type DraftSegment, SegmentWriter, type SegmentWriterContext } from "./segment-writer.js";
+import { SegmentWriter, type SegmentWriterContext } from "./segment-writer.js";
 import { checkExpectedLsn, conflict } from "./store-context.js";
 import type { Commit, CommitOptions } from "./types.js";
 
@@ -46,7 +47,8 @@ export class VolumeWriter {
   }
 
   async #draft(commits: Iterable<Commit> | AsyncIterable<Commit>, options: CallOptions): Promise<Draft> {
-    const writer = new SegmentWriter(this.#context, this.#log.nextRecord, options);
+    const record = this.#log.nextRecord;
+    const writer = new SegmentWriter(this.#context, record, options);
     const lsns: DraftLsn[] = [];
     let meta: Uint8Array | undefined;
     try {
@@ -61,7 +63,7 @@ export class VolumeWriter {
       await writer.abandon();
       throw error;
     }
-    return { lsns, segments: writer.segments, meta };
+    return { lsns, segments: writer.segments, meta, record };
   }
 
   /** Puts the draft's record, again on top of the winner where that is allowed. */
@@ -69,34 +71,38 @@ export class VolumeWriter {
     const log = this.#log;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       throwIfAborted(options.signal, "the commit");
+      // Not only a lost race takes in what others committed: reads of this volume do so at any moment. (A fence takes no LSN: the
+      // expectation may still hold.)
+      if (expectedLsn !== undefined && log.lsn !== expectedLsn) throw conflict(`${log.vid}`, expectedLsn, log.lsn);
+      if (draft.record !== log.nextRecord && draft.segments.some(({ attached }) => !attached)) {
+        await this.#moveSegments(draft, options);
+        continue;
+      }
       let lastLsn = 0;
       const outcome = await log.append((record, key, nonce) => {
         lastLsn = log.lsn + draft.lsns.length;
         return encodeDraft(draft, log, record, key, nonce);
       });
       if (outcome === "committed") return { firstLsn: lastLsn - draft.lsns.length + 1, lastLsn };
-      // A fence takes no LSN: the expectation may still hold.
-      if (expectedLsn !== undefined && log.lsn !== expectedLsn) throw conflict(`${log.vid}`, expectedLsn, log.lsn);
-      for (const segment of draft.segments) if (!segment.attached) await this.#moveSegment(segment, options);
     }
     throw conflict(`${log.vid}`, expectedLsn, log.lsn);
   }
 
-  /** A segment lies under the key of the record that introduces it: a lost race means writing it again under another. */
-  async #moveSegment(segment: DraftSegment, options: CallOptions): Promise<void> {
+  /** A segment lies under the key of the record that introduces it: another record means writing it again under another key. */
+  async #moveSegments(draft: Draft, options: CallOptions): Promise<void> {
     const { objects, vid } = this.#context;
-    const { key } = placeOf(vid, segment.segmentId, segment.location!);
-    const bytes = await objects.get(key, options);
-    if (!bytes) {
-      throw new Corrupt("segment of a commit under way", {
-        key,
-        byteOffset: 0,
-        expected: "the object",
-        actual: "none",
-      });
-    }
     const record = this.#log.nextRecord;
-    await objects.putIfAbsent(segmentKey(vid, record, segment.segmentId), bytes, options);
-    segment.location = { kind: "object", vid, record };
+    for (const segment of draft.segments) {
+      if (segment.attached) continue;
+      const { key } = placeOf(vid, segment.segmentId, segment.location!);
+      const bytes = await objects.get(key, options);
+      if (bytes?.length !== segment.byteLength) {
+        const [expected, actual] = [`${segment.byteLength} bytes`, bytes ? `${bytes.length}` : "no object"];
+        throw new Corrupt("segment of a commit under way", { key, byteOffset: 0, expected, actual });
+      }
+      await putOwn(objects, segmentKey(vid, record, segment.segmentId), bytes, options);
+      segment.location = { kind: "object", vid, record };
+    }
+    draft.record = record;
   }
 }

@@ -1,6 +1,6 @@
 /** What an attempt's outcome is when the storage answers truly, falsely, late or not at all. */
 import { describe, expect, it, vi } from "vitest";
-import { NoSpace, ReadOnly, Unavailable } from "../../../src/core/errors.js";
+import { Corrupt, NoSpace, ReadOnly, Unavailable, UnsupportedFormat } from "../../../src/core/errors.js";
 import { compareBytes } from "../../../src/core/ids.js";
 import { MemoryStore } from "../../../src/io/memory-store.js";
 import type { ObjectStore } from "../../../src/io/object-store.js";
@@ -113,13 +113,32 @@ describe("putOnce", () => {
     await expect(put(scripted([new ReadOnly("no")]).objects)).rejects.toThrow(ReadOnly);
   });
 
-  it("throws what the object at the key makes of reading it", async () => {
+  it("does not know the outcome where what is at the key is damaged, at the second look too", async () => {
     const { objects } = scripted([]);
     await objects.putIfAbsent("c/1", theirs);
-    const damaged = new Error("damaged");
+    const damaged = new Corrupt("record", { key: "c/1", byteOffset: 0, expected: "a record", actual: "none" });
+    let looks = 0;
     const attempt = putOnce(objects, "c/1", mine, () => {
+      looks++;
       throw damaged;
     });
-    await expect(attempt).rejects.toBe(damaged);
+    expect(await attempt).toEqual({ status: "unknown", cause: damaged });
+    expect(looks).toBe(2);
+    looks = 0;
+    const mended = putOnce(objects, "c/1", mine, () => {
+      if (looks++ === 0) throw damaged;
+      return false;
+    });
+    expect(await mended).toEqual({ status: "lost", bytes: theirs });
+  });
+
+  it("says of a newer version's object that it is one", async () => {
+    const { objects } = scripted([]);
+    await objects.putIfAbsent("c/1", theirs);
+    const newer = new UnsupportedFormat("version 9");
+    const attempt = putOnce(objects, "c/1", mine, () => {
+      throw newer;
+    });
+    await expect(attempt).rejects.toBe(newer);
   });
 });
