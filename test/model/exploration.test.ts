@@ -1,0 +1,93 @@
+/**
+ * The log's code in chosen schedules: all of them in small configurations, up to a number of deviations from the plain run, and
+ * many at random in larger ones. `MODEL_DEVIATIONS=2` and `MODEL_SEEDS=100000` are the longer form.
+ */
+import { describe, expect, it } from "vitest";
+import { runSeed } from "../helpers/random.js";
+import { inLines, LogCampaign } from "./campaign.js";
+import { exhaust } from "./explorer.js";
+import { type Cast, scenario } from "./scenarios.js";
+import type { Choice } from "./world.js";
+
+const FAULTS: readonly Choice["kind"][] = ["hold", "lose", "apply-lose", "refuse", "jump", "crash"];
+const MORE = Number(process.env.MODEL_DEVIATIONS ?? 0);
+const SEEDS = Number(process.env.MODEL_SEEDS ?? 600);
+const HOURS_MS = 24 * 60 * 60 * 1000;
+
+const SMALL: readonly { name: string; cast: Cast; deviations: number; faults?: readonly Choice["kind"][] }[] = [
+  { name: "a writer", cast: { writers: [{ commits: 1, publishes: "manifest" }] }, deviations: 2 },
+  {
+    name: "a writer that is behind, and a collector",
+    cast: { writers: [{ commits: 1, isOpen: true }], collectors: [{ rounds: 1 }] },
+    deviations: 1,
+  },
+  {
+    name: "two writers",
+    cast: {
+      writers: [
+        { commits: 1, isOpen: true },
+        { commits: 1, isOpen: true },
+      ],
+    },
+    deviations: 2,
+  },
+  {
+    name: "two writers and a collector",
+    cast: {
+      writers: [
+        { commits: 1, isOpen: true },
+        { commits: 1, isOpen: true },
+      ],
+      collectors: [{ rounds: 1 }],
+    },
+    deviations: 1,
+    faults: ["lose", "apply-lose", "jump"],
+  },
+  {
+    name: "a writer, a reader and a collector",
+    cast: {
+      writers: [{ commits: 1, isOpen: true }],
+      readers: [{ times: 1, isOpen: true }],
+      collectors: [{ rounds: 1 }],
+    },
+    deviations: 1,
+    faults: ["hold", "jump"],
+  },
+];
+
+describe("the log's code", () => {
+  it.each(SMALL)(
+    "holds in every schedule: $name",
+    { timeout: HOURS_MS },
+    async ({ name, cast, deviations, faults }) => {
+      const bounds =
+        MORE > deviations ? { deviations: MORE, faults: FAULTS } : { deviations, faults: faults ?? FAULTS };
+      const result = await exhaust(scenario(name, cast), bounds);
+      const { schedules, states, counterexample, complete, counts } = result;
+      console.log(`${name}: ${schedules} schedules, ${states} states`, JSON.stringify(counts));
+      expect(counterexample && inLines(counterexample)).toBeUndefined();
+      expect(complete).toBe(true);
+      expect(counts.committed).toBeGreaterThan(0);
+    },
+  );
+
+  it("holds in random schedules", { timeout: HOURS_MS }, async () => {
+    const base = runSeed("random schedules of the log");
+    const campaign = new LogCampaign();
+    for (let seed = base; seed < base + SEEDS; seed++) await campaign.run(seed);
+    const { runs, steps, counts } = campaign;
+    console.log(`${runs} schedules, ${steps} steps`, JSON.stringify(counts));
+    for (const [what, count] of Object.entries(counts)) expect(count, what).toBeGreaterThan(0);
+  });
+
+  it("runs the same again for the same seed, and otherwise for another", async () => {
+    const campaign = new LogCampaign();
+    const traces = new Set<number>();
+    for (let seed = 1; seed <= 20; seed++) {
+      const { trace } = await campaign.run(seed);
+      expect((await campaign.run(seed)).trace).toBe(trace);
+      traces.add(trace);
+    }
+    expect(traces.size).toBe(20);
+  });
+});
