@@ -1,4 +1,4 @@
-// Plants bugs, one at a time, in a copy of the project, and runs the check that must catch each (test/planted/bugs.mjs). A check
+// Plants bugs, one at a time, in a copy of the project, and runs the check that must catch each (test/planted/bugs.json). A check
 // that passes with its bug in place is no check. Every check is first run without any bug.
 //
 //     npm run core && node scripts/planted-bugs.mjs [--only NAME] [--sample N --seed S] [--write]
@@ -10,9 +10,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { bugs } from "../test/planted/bugs.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const bugs = JSON.parse(readFileSync(join(root, "test/planted/bugs.json"), "utf8"));
 const COPIED = ["assembly", "bench", "scripts", "spec", "src", "test"];
 const FILES = ["asconfig.json", "package.json", "tsconfig.json", "vitest.config.ts"];
 
@@ -120,7 +120,7 @@ if (values.write) {
   const text = `# Planted bugs
 
 Each was put into a copy of the project by \`node scripts/planted-bugs.mjs --write\`, which made this table, and the check named beside it
-failed; without any bug it passed. \`test/planted/bugs.mjs\` has the exact change of each; every run of the tests plants a few, chosen
+failed; without any bug it passed. \`test/planted/bugs.json\` has the exact change of each; every run of the tests plants a few, chosen
 by chance.
 
 | bug | in | caught by | caught |

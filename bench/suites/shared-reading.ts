@@ -58,7 +58,7 @@ export class Reading {
     this.core = core;
     this.#context = new StoreContext({ objects, core, probe, frames, sha256, isShared: core.sharing !== undefined });
     this.resolver = new Resolver(log, { vid: log.vid, pageSizeBytes: PAGE_SIZE, objects, core, probe });
-    this.#reader = new PageReader(log, this.resolver, this.#context);
+    this.#reader = new PageReader(log, this.resolver, PAGE_SIZE, this.#context);
     this.#sharing = new VolumeSharing(this.#context, log, this.resolver, this.#reader, PAGE_SIZE);
   }
 

@@ -29,11 +29,6 @@ export interface CacheStoreOptions {
   readonly scope?: string | undefined;
 }
 
-export interface Refresh {
-  /** Ask the storage, whatever the cache holds, and cache its answer. */
-  readonly refresh?: boolean | undefined;
-}
-
 /** A longer range, which no segment or record needs, passes the cache by: its blocks would be looked up in vain. */
 const MAX_RANGE_BYTES = 32 << 20;
 /** Fetched blocks that wait to be written. More are not cached. */
@@ -87,7 +82,7 @@ export class CacheStore extends StoreWrapper {
     return { ...stats, failures: stats.failures + this.#failures, skippedWrites: this.#skippedWrites };
   }
 
-  override async get(key: string, options: CallOptions & Refresh = {}): Promise<Bytes> {
+  override async get(key: string, options: CallOptions = {}): Promise<Bytes> {
     checkKey(key);
     if (this.#isClosed || !this.#options.isImmutable(key)) return await this.inner.get(key, options);
     throwIfAborted(options.signal, `reading ${key}`);
@@ -113,7 +108,7 @@ export class CacheStore extends StoreWrapper {
     return whole;
   }
 
-  async #getThrough(key: string, options: CallOptions & Refresh): Promise<Bytes> {
+  async #getThrough(key: string, options: CallOptions): Promise<Bytes> {
     const id = options.probing ? `?${key}` : key;
     let request = options.refresh ? undefined : this.#getting.get(id);
     if (request === undefined || request.isCancelled) {
@@ -133,12 +128,7 @@ export class CacheStore extends StoreWrapper {
     return bytes && new Uint8Array(bytes);
   }
 
-  override async getRange(
-    key: string,
-    start: number,
-    length: number,
-    options: RangeOptions & Refresh = {},
-  ): Promise<Bytes> {
+  override async getRange(key: string, start: number, length: number, options: RangeOptions = {}): Promise<Bytes> {
     checkKey(key);
     checkRange(start, length);
     const { blockBytes } = this.#cache;
@@ -187,7 +177,7 @@ export class CacheStore extends StoreWrapper {
   }
 
   /** Requests for what was not found: those that are under way already, and new ones. */
-  #runsOf(key: string, first: number, found: readonly Bytes[], options: RangeOptions & Refresh): Run[] {
+  #runsOf(key: string, first: number, found: readonly Bytes[], options: RangeOptions): Run[] {
     const underWay = new Set<Run>();
     const missing: number[] = [];
     for (const [i, block] of found.entries()) {

@@ -36,6 +36,7 @@ export interface ObjectStackOptions {
 
 export interface ObjectStack {
   readonly objects: ObjectStore;
+  /** As they are now; `undefined` where there is no cache. */
   readonly cacheStats: Readonly<CacheStats> | undefined;
   /** Closes what was opened here. */
   close(): Promise<void>;
@@ -63,11 +64,14 @@ export async function openObjectStack(
     throw error;
   }
   const cache = given ?? opened;
-  if (cache) objects = new CacheStore(objects, cache, { isImmutable: isImmutableKey, onEvent });
+  const cached = cache && new CacheStore(objects, cache, { isImmutable: isImmutableKey, onEvent });
   return {
-    objects,
-    cacheStats: cache?.stats,
+    objects: cached ?? objects,
+    get cacheStats() {
+      return cached?.cacheStats;
+    },
     async close() {
+      await cached?.settled();
       await closeBackend();
       await opened?.close();
     },

@@ -1,34 +1,177 @@
 /**
- * The soak: the fuzzing campaign on segments for as long as one likes, with a fresh seed for each stretch, printed, so that
- * a failure can be run again.
+ * The soak: every campaign in turn, a stretch at a time, each with a fresh seed that is printed first, so that what fails can be
+ * run again. Whichever has had the least time goes next. A table of what was looked at ends it; the first failure ends it at once.
  *
- *     npm run core && node scripts/soak.mjs [--minutes 10] [--seed N]
+ *     npm run soak -- --minutes 60 [--only NAME] [--seed N] [--json FILE]
  */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { MemoryS3 } from "../helpers/memory-s3.js";
+import { LogCampaign } from "../model/campaign.js";
+import { Simulation } from "../sim/simulation.js";
+import { Boundaries } from "./boundaries.js";
+import { LogFuzz } from "./fuzz-log.js";
 import { SegmentFuzz } from "./fuzz-segments.js";
+import { shareDiskCache } from "./shared-disk-cache.js";
+import { runSocketFaults } from "./socket-faults.js";
 
-const CASES = 100_000;
+/** What a stretch looked at, by name; the first is what the campaign is measured in. */
+type Counts = Record<string, number>;
+
+interface Campaign {
+  readonly name: string;
+  /** @throws where anything was that must not be. */
+  stretch(seed: number): Promise<Counts>;
+}
+
+const SIMULATED = { seeds: 20, operations: 1000 };
+const CRASH_PROGRAM = "scripts/crash-states.mjs";
+/** Made by scripts/soak.mjs. */
+const CACHE_PROGRAM = "build/cache-user.mjs";
+
+const campaigns: Campaign[] = [
+  {
+    name: "simulation",
+    async stretch(seed) {
+      const sums: Counts = { operations: 0, seeds: SIMULATED.seeds };
+      for (let i = 0; i < SIMULATED.seeds; i++) {
+        const { counts } = await new Simulation({ seed: seed + i, operations: SIMULATED.operations }).run();
+        sums.operations += SIMULATED.operations;
+        for (const [what, count] of Object.entries(counts)) sums[what] = (sums[what] ?? 0) + count;
+      }
+      return sums;
+    },
+  },
+  {
+    name: "protocol",
+    async stretch(seed) {
+      const campaign = new LogCampaign();
+      for (let i = 0; i < 200; i++) await campaign.run(seed + i);
+      return { schedules: campaign.runs, steps: campaign.steps, ...campaign.counts };
+    },
+  },
+  {
+    name: "crash states",
+    stretch: (seed) => child(CRASH_PROGRAM, ["--states", "5000", "--seed", String(seed)]),
+  },
+  {
+    name: "socket faults",
+    async stretch(seed) {
+      await using server = await MemoryS3.start();
+      const store = { bucket: "soak", endpoint: server.endpoint };
+      const { seen } = await runSocketFaults({ seed, operations: 2000, store });
+      return { operations: 2000, ...seen };
+    },
+  },
+  {
+    name: "shared disk cache",
+    async stretch(seed) {
+      const folder = mkdtempSync(join(tmpdir(), "palimpsest-soak-"));
+      const report = await shareDiskCache({ program: CACHE_PROGRAM, folder, seconds: 60, seed });
+      rmSync(folder, { recursive: true });
+      if (report.wrong.length > 0) throw new Error(report.wrong.join("\n"));
+      const users = Object.values(report.users);
+      const sum = (field: "read" | "hits" | "damaged" | "evictions" | "committed") =>
+        users.reduce((total, user) => total + user[field], 0);
+      return {
+        "pages checked": sum("read"),
+        "blocks found": sum("hits"),
+        "damaged blocks": sum("damaged"),
+        evictions: sum("evictions"),
+        commits: sum("committed"),
+        kills: report.kills,
+      };
+    },
+  },
+  {
+    name: "hostile segments",
+    async stretch(seed) {
+      const fuzz = new SegmentFuzz(seed);
+      fuzz.run(20_000);
+      const { cases, accepted, answers } = fuzz.report;
+      return { heads: cases, accepted, "questions, both probes": answers };
+    },
+  },
+  {
+    name: "hostile log objects",
+    async stretch(seed) {
+      const fuzz = new LogFuzz(seed);
+      fuzz.run(50_000);
+      const accepted = [...fuzz.report.accepted.values()].reduce((sum, count) => sum + count, 0);
+      return { objects: fuzz.report.cases, accepted };
+    },
+  },
+  {
+    name: "boundaries",
+    async stretch(seed) {
+      const boundaries = new Boundaries(seed);
+      boundaries.runSegments(50_000);
+      await boundaries.runStore(60);
+      return { cases: boundaries.cases, refused: boundaries.refused };
+    },
+  },
+];
+
+/** A campaign that needs a process of its own: its last line ends with what it counted. */
+async function child(program: string, args: readonly string[]): Promise<Counts> {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stdout}\n${stderr}`);
+  const counts: Counts = JSON.parse(/\{[^{}]*\}$/.exec(stdout.trimEnd())![0]);
+  // Measured in states that differ.
+  return "distinct" in counts ? { "distinct states": counts.distinct, ...counts } : counts;
+}
 
 const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "10" }, seed: { type: "string" } },
+  options: {
+    minutes: { type: "string", default: "10" },
+    only: { type: "string" },
+    seed: { type: "string" },
+    json: { type: "string" },
+  },
 });
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes}: must be a number above 0`);
-const until = performance.now() + minutes * 60_000;
+const chosen = campaigns.filter(({ name }) => values.only === undefined || name.includes(values.only));
+if (chosen.length === 0)
+  throw new Error(`--only ${values.only}: one of ${campaigns.map(({ name }) => name).join(", ")}`);
+if (!existsSync(CACHE_PROGRAM)) throw new Error(`${CACHE_PROGRAM} is missing: run this by "npm run soak"`);
 
-let cases = 0;
-let accepted = 0;
-let answers = 0;
-for (let stretch = 0; stretch === 0 || performance.now() < until; stretch++) {
-  const seed = stretch === 0 && values.seed !== undefined ? Number(values.seed) : (Math.random() * 2 ** 31) | 0;
-  console.log(`seed ${seed} (run again with --seed ${seed})`);
-  const began = performance.now();
-  const fuzz = new SegmentFuzz(seed);
-  fuzz.run(CASES);
-  cases += fuzz.report.cases;
-  accepted += fuzz.report.accepted;
-  answers += fuzz.report.answers;
-  const micros = ((performance.now() - began) * 1000) / CASES;
-  console.log(`  ${CASES} heads, ${fuzz.report.accepted} accepted, ${micros.toFixed(0)} µs each: all agree`);
+const began = performance.now();
+const until = began + minutes * 60_000;
+const done = new Map(chosen.map(({ name }) => [name, { ms: 0, stretches: 0, counts: {} as Counts }]));
+const msOf = ({ name }: Campaign) => done.get(name)!.ms;
+
+for (let round = 0; round < chosen.length || performance.now() < until; round++) {
+  const campaign = chosen.reduce((least, next) => (msOf(next) < msOf(least) ? next : least));
+  const seed = round === 0 && values.seed !== undefined ? Number(values.seed) : Math.floor(Math.random() * 2 ** 31);
+  console.log(`${campaign.name}, --seed ${seed}`);
+  const start = performance.now();
+  let counts: Counts;
+  try {
+    counts = await campaign.stretch(seed);
+  } catch (error) {
+    console.error(`FAILED: npm run soak -- --only "${campaign.name}" --seed ${seed} --minutes 0.01`);
+    throw error;
+  }
+  const ms = performance.now() - start;
+  const sums = done.get(campaign.name)!;
+  sums.ms += ms;
+  sums.stretches++;
+  for (const [what, count] of Object.entries(counts)) sums.counts[what] = (sums.counts[what] ?? 0) + count;
+  console.log(`  ${(ms / 1000).toFixed(1)} s: ${told(counts)}`);
+  if (values.json) writeFileSync(values.json, JSON.stringify(Object.fromEntries(done), undefined, 1));
 }
-console.log(`${cases} hostile heads, ${accepted} accepted, ${answers} questions: all agree`);
+
+function told(counts: Counts): string {
+  return Object.entries(counts)
+    .map(([what, count]) => `${count.toLocaleString("en")} ${what}`)
+    .join(", ");
+}
+
+console.log(`\n${((performance.now() - began) / 60_000).toFixed(0)} minutes, no failure`);
+for (const [name, { ms, stretches, counts }] of done) {
+  console.log(`${name}: ${(ms / 60_000).toFixed(1)} min, ${stretches} seeds: ${told(counts)}`);
+}

@@ -1,9 +1,17 @@
-/** That the bugs of `bugs.mjs` can still be planted; and, of a few of them, chosen by chance, that they are caught. */
+/** That the bugs of `bugs.json` can still be planted; and, of a few of them, chosen by chance, that they are caught. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { runSeed } from "../helpers/random.js";
-import { bugs } from "./bugs.mjs";
+
+/** Each with the check that must catch it: `scripts/planted-bugs.mjs` plants them. An edit replaces a text that occurs once. */
+interface Bug {
+  readonly name: string;
+  readonly file: string;
+  readonly edits: readonly (readonly [from: string, to: string])[];
+  readonly check: { readonly file: string; readonly test?: string; readonly env?: Readonly<Record<string, string>> };
+}
+const bugs: readonly Bug[] = JSON.parse(readFileSync("test/planted/bugs.json", "utf8"));
 
 it("each change fits its file once, and makes another of it", () => {
   expect(bugs.length).toBeGreaterThanOrEqual(30);
