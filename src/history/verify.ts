@@ -33,8 +33,9 @@ import { HistoryColumns } from "./verify-columns.js";
 import { checkImage } from "./verify-image.js";
 import { checkReferences, checkSegment, type SegmentPart } from "./verify-segment.js";
 
-/** So many records of a volume are reported as missing before the rest is taken for missing, too. */
-const MAX_MISSING_RECORDS = 1000;
+/** So many objects of a sequence in a row are reported as damaged or missing before the rest is left: a manifest may promise, and a
+ * hostile store may show, any number of them. */
+const MAX_BAD_IN_A_ROW = 1000;
 
 export interface VerifyOptions extends CallOptions {
   /** Checks this volume alone, by name or id; by default all. */
@@ -94,11 +95,14 @@ class Verification {
   async run(only: string | undefined): Promise<void> {
     let catalog: Catalog | undefined;
     await this.#attempt(catalogKey(1), async () => {
-      for (let n = 1, bytes: Uint8Array | undefined; (bytes = await this.#get(catalogKey(n))); n++) {
+      let bad = 0;
+      for (let n = 1, bytes: Uint8Array | undefined; (bytes = await this.#probe(catalogKey(n))); n++) {
         const found = bytes;
-        await this.#attempt(catalogKey(n), () => decodeCatalogRecord(found, catalogKey(n)));
+        const sound = await this.#attempt(catalogKey(n), () => decodeCatalogRecord(found, catalogKey(n)));
+        bad = sound ? 0 : bad + 1;
+        if (bad > MAX_BAD_IN_A_ROW) break;
       }
-      const head = await this.#get(CATALOG_HEAD_KEY);
+      const head = await this.#probe(CATALOG_HEAD_KEY);
       if (head) await this.#attempt(CATALOG_HEAD_KEY, () => decodeCatalogRecord(head, CATALOG_HEAD_KEY, true));
       catalog = await Catalog.open(this.#objects, this.#options);
     });
@@ -114,16 +118,15 @@ class Verification {
     const manifest = await this.#newestManifest(vid);
     const promised = manifest === undefined ? 0 : manifest.tail.firstRecord + manifest.tail.recordCount - 1;
     const columns = new HistoryColumns();
-    let missing = 0;
-    for (let k = (manifest?.boundary ?? 0) + 1; ; k++) {
+    let bad = 0;
+    for (let k = (manifest?.boundary ?? 0) + 1; bad <= MAX_BAD_IN_A_ROW; k++) {
       const key = recordKey(vid, k);
-      const bytes = await this.#get(key);
+      const bytes = await this.#probe(key);
       if (bytes === undefined) {
         if (k > promised) break;
         this.#report(key, `record ${k} is missing, and the manifest goes on to record ${promised}`);
         columns.gap();
-        // A manifest may promise any number of records: what is looked for has to end.
-        if (++missing > MAX_MISSING_RECORDS) break;
+        bad++;
         continue;
       }
       this.report.records++;
@@ -135,6 +138,7 @@ class Verification {
         await this.#checkSharedLists(vid, k, range);
       });
       if (!sound) columns.gap();
+      bad = sound ? 0 : bad + 1;
     }
     if (manifest !== undefined) await this.#checkManifest(vid, manifest, columns);
   }
@@ -193,16 +197,23 @@ class Verification {
   /** Decodes every manifest; gives the newest sound one. */
   async #newestManifest(vid: VolumeId): Promise<Manifest | undefined> {
     let newest: Manifest | undefined;
+    let last = 0;
+    let named = 0;
+    let bad = 0;
     const keyOf = (g: number) => manifestKey(vid, g);
     for await (const { number, bytes } of readOnward(this.#objects, keyOf, 1, 1, this.#options)) {
       this.#count(bytes);
-      await this.#attempt(keyOf(number), () => {
-        if (isStub(bytes)) decodeStub(bytes, keyOf(number), number);
+      const sound = await this.#attempt(keyOf(number), () => {
+        if (isStub(bytes)) named = Math.max(named, decodeStub(bytes, keyOf(number), number));
         else newest = decodeManifest(bytes, keyOf(number), vid).manifest;
       });
+      last = number;
+      bad = sound ? 0 : bad + 1;
+      if (bad > MAX_BAD_IN_A_ROW) break;
     }
+    if (named > last) this.#report(keyOf(named), `a stub names manifest ${named}, and the last one is ${last}`);
     const headKey = manifestHeadKey(vid);
-    const head = await this.#get(headKey);
+    const head = await this.#probe(headKey);
     if (head !== undefined) await this.#attempt(headKey, () => decodeManifest(head, headKey, vid, true));
     return newest;
   }
@@ -250,9 +261,14 @@ class Verification {
     return volume;
   }
 
-  async #get(key: string): Promise<Uint8Array | undefined> {
+  /** What may be absent, as at the end of a sequence. */
+  #probe(key: string): Promise<Uint8Array | undefined> {
+    return this.#get(key, { ...this.#options, probing: true });
+  }
+
+  async #get(key: string, options: CallOptions = this.#options): Promise<Uint8Array | undefined> {
     throwIfAborted(this.#options.signal, "verify");
-    const bytes = await this.#objects.get(key, this.#options);
+    const bytes = await this.#objects.get(key, options);
     if (bytes !== undefined) this.#count(bytes);
     return bytes;
   }

@@ -251,7 +251,8 @@ async function readHead(objects: ObjectStore, options?: CallOptions): Promise<Ba
 
 async function readNewestState(objects: ObjectStore, options?: CallOptions): Promise<Base | undefined> {
   const numberOf = (i: number) => 1 + STATE_EVERY * i;
-  const newest = await readNewest(objects, (i) => catalogKey(numberOf(i)), 0, options);
+  const end = Math.floor(Number.MAX_SAFE_INTEGER / STATE_EVERY);
+  const newest = await readNewest(objects, (i) => catalogKey(numberOf(i)), 0, options, end);
   if (!newest) return undefined;
   const n = numberOf(newest.number);
   const key = catalogKey(n);

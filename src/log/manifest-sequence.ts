@@ -17,6 +17,10 @@ export interface Generation {
   readonly generation: number;
 }
 
+/** What a stub names was there: that it is absent is not the end of the sequence. */
+const missing = (key: string) =>
+  new Corrupt("manifest that a stub names", { key, byteOffset: 0, expected: "an object", actual: "none" });
+
 export class ManifestSequence {
   readonly #objects: ObjectStore;
   readonly #vid: VolumeId;
@@ -47,6 +51,7 @@ export class ManifestSequence {
   async readNewer(generation: number, options?: CallOptions): Promise<Generation | undefined> {
     for (let from = generation + 1; ; ) {
       const newest = await readNewest(this.#objects, this.#keyOf, from, options);
+      if (!newest && from > generation + 1) throw missing(this.#keyOf(from));
       if (!newest) return undefined;
       const key = this.#keyOf(newest.number);
       if (!isStub(newest.bytes)) {

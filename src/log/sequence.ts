@@ -5,6 +5,8 @@
 import { Unavailable } from "../core/errors.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 
+/** No number of a sequence is this large, whatever a store shows. */
+const END = Number.MAX_SAFE_INTEGER;
 const MAX_WINDOW = 64;
 /** By how much a window grows: most often there is nothing new, and where there is, rounds cost more than requests. */
 const GROWTH = 8;
@@ -18,8 +20,9 @@ export async function* readOnward(
   options?: CallOptions,
 ): AsyncGenerator<{ number: number; bytes: Uint8Array }> {
   const probing = { ...options, probing: true };
-  for (let number = from, window = firstWindow; ; window = Math.min(GROWTH * window, MAX_WINDOW)) {
-    const reads = Array.from({ length: window }, (_, i) => objects.get(keyOf(number + i), probing));
+  for (let number = from, window = firstWindow; number < END; window = Math.min(GROWTH * window, MAX_WINDOW)) {
+    const count = Math.min(window, END - number);
+    const reads = Array.from({ length: count }, (_, i) => objects.get(keyOf(number + i), probing));
     for (const bytes of await Promise.all(reads)) {
       if (bytes === undefined) return;
       yield { number: number++, bytes };
@@ -31,26 +34,31 @@ export async function* readOnward(
 const PROBES = 8;
 const PROBE_BYTES = 32;
 
-/** The newest object with a number of at least `from`, or `undefined` where there is none. */
+/**
+ * The newest object with a number of at least `from`, or `undefined` where there is none.
+ *
+ * @param end No number is this large.
+ */
 export async function readNewest(
   objects: ObjectStore,
   keyOf: (number: number) => string,
   from: number,
   options?: CallOptions,
+  end = END,
 ): Promise<{ number: number; bytes: Uint8Array } | undefined> {
   const probing = { ...options, probing: true };
-  const first = await objects.get(keyOf(from), probing);
+  const first = from < end ? await objects.get(keyOf(from), probing) : undefined;
   if (first === undefined) return undefined;
   let present = from;
-  let absent = Number.POSITIVE_INFINITY;
+  let absent = end;
   for (let step = 1; present + 1 < absent; step *= 2 ** PROBES) {
-    const numbers = Number.isFinite(absent) ? between(present, absent) : beyond(present, step);
-    if (numbers.length === 0) break;
+    const ahead = absent === end ? beyond(present, step).filter((number) => number < end) : [];
+    const numbers = ahead.length > 0 ? ahead : between(present, absent);
     const found = await Promise.all(numbers.map((number) => objects.getRange(keyOf(number), 0, PROBE_BYTES, probing)));
     // One may have appeared while those before it were asked for: the first absent one counts.
-    const end = found.indexOf(undefined);
-    if (end !== 0) present = numbers[(end < 0 ? numbers.length : end) - 1];
-    if (end >= 0) absent = numbers[end];
+    const gap = found.indexOf(undefined);
+    if (gap !== 0) present = numbers[(gap < 0 ? numbers.length : gap) - 1];
+    if (gap >= 0) absent = numbers[gap];
   }
   if (present === from) return { number: from, bytes: first };
   const bytes = await objects.get(keyOf(present), options);
@@ -62,7 +70,7 @@ export async function readNewest(
 
 /** Numbers above `present` at distances that double. */
 const beyond = (present: number, step: number): number[] =>
-  Array.from({ length: PROBES }, (_, i) => present + step * 2 ** i).filter(Number.isSafeInteger);
+  Array.from({ length: PROBES }, (_, i) => present + step * 2 ** i);
 
 /** Numbers between two, evenly spread. */
 function between(present: number, absent: number): number[] {
