@@ -71,11 +71,15 @@ export class VolumeLog {
     this.vid = vid;
   }
 
-  /** The log of a volume that was created by this process just now: nothing to read. */
-  static fresh(objects: ObjectStore, vid: VolumeId, traits: VolumeTraits): VolumeLog {
+  /**
+   * The log of a volume that this process has created: nothing to read, unless that took long.
+   *
+   * @param before A moment before anybody else could know of the volume: then it had no manifest.
+   */
+  static fresh(objects: ObjectStore, vid: VolumeId, traits: VolumeTraits, before: Instant): VolumeLog {
     const log = new VolumeLog(objects, vid);
     log.traits = traits;
-    log.#looked = now();
+    log.#looked = before;
     return log;
   }
 

@@ -9,6 +9,7 @@ import type { CatalogEntry } from "../format/catalog.js";
 import type { CacheStats } from "../io/block-cache.js";
 import type { IoStats } from "../io/object-store.js";
 import { Catalog, checkName, isVolumeId } from "../log/catalog.js";
+import { now } from "../log/look.js";
 import { VolumeLog } from "../log/volume-log.js";
 import { Core } from "../probe/core.js";
 import { WasmProbe } from "../probe/wasm-probe.js";
@@ -121,8 +122,9 @@ export class PageStore implements AsyncDisposable {
     const pageSizeBytes = toPageSize(pageSize);
     checkName(name);
     await this.#context.checkWritable({ signal });
+    const before = now();
     const entry = await this.#catalog.create(name, pageSizeBytes, { signal });
-    return await this.#keep(entry, async () => VolumeLog.fresh(this.#context.objects, entry.vid, entry));
+    return await this.#keep(entry, async () => VolumeLog.fresh(this.#context.objects, entry.vid, entry, before));
   }
 
   /**

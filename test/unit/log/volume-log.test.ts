@@ -7,6 +7,7 @@ import type { Range } from "../../../src/format/record-range.js";
 import { MemoryStore } from "../../../src/io/memory-store.js";
 import type { ObjectStore } from "../../../src/io/object-store.js";
 import { leafKey, manifestHeadKey, manifestKey, recordKey } from "../../../src/log/keys.js";
+import { now } from "../../../src/log/look.js";
 import { VolumeLog } from "../../../src/log/volume-log.js";
 import { FaultStore } from "../../helpers/fault-store.js";
 import { Random, runSeed } from "../../helpers/random.js";
@@ -143,7 +144,7 @@ describe("a volume's log", () => {
       return found;
     };
     const other = await open(objects);
-    const log = VolumeLog.fresh(slow, vid, traits);
+    const log = VolumeLog.fresh(slow, vid, traits, now());
     await append(other);
     await other.publish();
     await append(other);
