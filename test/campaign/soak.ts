@@ -2,7 +2,7 @@
  * The soak: every campaign in turn, a stretch at a time, each with a fresh seed that is printed first, so that what fails can be
  * run again. Whichever has had the least time goes next. A table of what was looked at ends it; the first failure ends it at once.
  *
- *     npm run soak -- --minutes 60 [--only NAME] [--seed N] [--json FILE]
+ *     npm run soak -- --minutes 60 [--only NAME,NAME] [--seed N] [--json FILE]
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -134,7 +134,8 @@ const { values } = parseArgs({
 });
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes}: must be a number above 0`);
-const chosen = campaigns.filter(({ name }) => values.only === undefined || name.includes(values.only));
+const only = values.only?.split(",") ?? [""];
+const chosen = campaigns.filter(({ name }) => only.some((part) => name.includes(part)));
 if (chosen.length === 0)
   throw new Error(`--only ${values.only}: one of ${campaigns.map(({ name }) => name).join(", ")}`);
 if (!existsSync(CACHE_PROGRAM)) throw new Error(`${CACHE_PROGRAM} is missing: run this by "npm run soak"`);

@@ -52,6 +52,9 @@ const HANG_MS = 120_000;
 /** A call that is told "unavailable" so often in a row gets nowhere. */
 const MAX_TRIES = 500;
 
+/** An S3 server never answers a range with the whole object; a store refuses that by name. */
+const isWholeForRange = (error: unknown) => error instanceof InvalidArgument && error.message.includes("(status 200)");
+
 type Commit = ReadonlyMap<number, number>;
 
 /** What a volume must hold: which page (by its tag) each LSN wrote at each offset. */
@@ -211,7 +214,7 @@ class Campaign {
         if (expected !== undefined && error.winningLsn < expected) {
           throw new Error(`conflict at LSN ${error.winningLsn}, though ${expected} was tried`, { cause: error });
         }
-      } else if (error instanceof Unavailable) {
+      } else if (error instanceof Unavailable || isWholeForRange(error)) {
         this.#count("unavailable commits");
       } else {
         throw error;
@@ -283,9 +286,8 @@ class Campaign {
       try {
         return await this.#inTime(what, call());
       } catch (error) {
-        // An S3 server never answers a range so; the store refuses it by name, and a reader who insists gets through.
-        const isWhole = error instanceof InvalidArgument && error.message.includes("(status 200)");
-        if (isWhole) this.#count("refused 200 for a range");
+        // A reader who insists gets through.
+        if (isWholeForRange(error)) this.#count("refused 200 for a range");
         else if (error instanceof Unavailable) this.#count("unavailable");
         else throw error;
       }
