@@ -68,8 +68,6 @@ interface Answer {
   readonly body: Buffer;
 }
 
-/** A client that waits for longer than this has no time limit of its own. */
-const LONGEST_STALL_MS = 30_000;
 const LATEST_MS = 150;
 const REMEMBERED_LISTINGS = 1000;
 const EMPTY_LISTING = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
@@ -268,8 +266,5 @@ function reset({ socket }: IncomingMessage): void {
 
 /** No answer until the client gives up. */
 async function stall(response: ServerResponse): Promise<void> {
-  const enough = new AbortController();
-  response.once("close", () => enough.abort());
-  await sleep(LONGEST_STALL_MS, undefined, { signal: enough.signal, ref: false }).catch(() => undefined);
-  response.destroy();
+  await new Promise((closed) => response.once("close", closed));
 }

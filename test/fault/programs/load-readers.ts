@@ -12,13 +12,13 @@ export interface LoadResult {
   readonly requests: number;
   readonly retries: number;
   readonly seconds: number;
-  /** Resident memory, in MiB: when a fifth of the reads is done, and the most and the last after that. */
+  /** Resident memory, in MiB: when half of the reads is done, and the most and the last after that. */
   readonly rss: { readonly warm: number; readonly most: number; readonly last: number };
 }
 
 /** Of each reader: what most reads ask for fits, all of it does not. */
 const MEMORY_BYTES = 4 << 20;
-const WARM = 0.2;
+const WARM = 0.5;
 const HOT_OFFSETS = 256;
 const BATCH = 8;
 
