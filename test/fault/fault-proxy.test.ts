@@ -15,6 +15,7 @@ it(`tells the truth whatever the sockets do: ${OPERATIONS} operations, every pai
   await using server = await MemoryS3.start();
   const { pairs, seen, applied } = await runSocketFaults({
     seed,
+    clients: 8,
     operations: OPERATIONS,
     store: { bucket: "test", endpoint: server.endpoint },
   });
