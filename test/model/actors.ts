@@ -34,7 +34,7 @@ export interface WriterOptions {
 
 export function writer(oracle: Oracle, options: WriterOptions): Script {
   return async (objects, process) => {
-    const log = await open(objects, oracle.vid, process, options.isOpen && process.restarts === 0);
+    const log = await open(objects, oracle, process, options.isOpen && process.restarts === 0);
     for (let i = 0; i < options.commits; i++) {
       for (let tries = 0; tries < ATTEMPTS; tries++) {
         const outcome = await attempt(log, objects, oracle, { ...options, turn: i + process.restarts });
@@ -46,9 +46,10 @@ export function writer(oracle: Oracle, options: WriterOptions): Script {
   };
 }
 
-async function open(objects: ObjectStore, vid: VolumeId, process: Process, instantly = false): Promise<VolumeLog> {
+async function open(objects: ObjectStore, oracle: Oracle, process: Process, instantly = false): Promise<VolumeLog> {
   process.isInstant = instantly;
-  const log = await insist(() => VolumeLog.open(objects, vid));
+  const log = await insist(() => VolumeLog.open(objects, oracle.vid));
+  oracle.watch(log, process.name);
   log.traits ??= TRAITS;
   if (instantly) await log.refresh();
   process.isInstant = false;
@@ -163,7 +164,7 @@ function newSegment() {
 /** Reads on `times` times. What it has read by then is what had been committed when it began. */
 export function reader(oracle: Oracle, { times, isOpen = false }: { times: number; isOpen?: boolean }): Script {
   return async (objects, process) => {
-    const log = await open(objects, oracle.vid, process, isOpen && process.restarts === 0);
+    const log = await open(objects, oracle, process, isOpen && process.restarts === 0);
     oracle.refreshed(log, 0, `${process.name}, opening`);
     for (let i = 0; i < times; i++) {
       const { floor } = oracle;
@@ -176,7 +177,7 @@ export function reader(oracle: Oracle, { times, isOpen = false }: { times: numbe
 
 export function closer(oracle: Oracle): Script {
   return async (objects, process) => {
-    const log = await open(objects, oracle.vid, process);
+    const log = await open(objects, oracle, process);
     await insist(() => log.close());
     oracle.refreshed(log, 0, process.name);
   };

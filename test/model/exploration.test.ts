@@ -53,6 +53,18 @@ const SMALL: readonly { name: string; cast: Cast; deviations: number; faults?: r
     deviations: 1,
     faults: ["hold", "jump"],
   },
+  {
+    name: "two writers, a reader and a collector",
+    cast: {
+      writers: [
+        { commits: 1, isOpen: true },
+        { commits: 1, isOpen: true },
+      ],
+      readers: [{ times: 1, isOpen: true }],
+      collectors: [{ rounds: 1 }],
+    },
+    deviations: 0,
+  },
 ];
 
 describe("the log's code", () => {

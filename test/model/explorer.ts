@@ -54,6 +54,7 @@ class Run {
     this.steps[this.steps.length - 1] = await this.world.take(choice);
     if (choice.process) this.last = choice.process;
     this.#check();
+    this.oracle.checkWatched();
   }
 
   #check(): void {

@@ -64,6 +64,7 @@ export class Oracle implements Watcher {
   /** By generation: as they were published. */
   readonly #manifests: (Manifest | undefined)[] = [undefined];
   readonly #heads: Uint8Array[] = [];
+  readonly #watched: { log: VolumeLog; who: string; nextRecord: number; epoch: number }[] = [];
   /** The newest LSN that anybody was told to be committed. */
   floor = 0;
   readonly counts = { ...NO_COUNTS };
@@ -281,6 +282,23 @@ export class Oracle implements Watcher {
     if (record > 0 && this.#decisions[record]?.lastLsn !== log.lsn) fail(`${who}: LSN ${log.lsn} at record ${record}`);
     if (log.boundary > this.boundary) fail(`${who} knows the boundary ${log.boundary}, which was never published`);
     for (const { leaf } of log.chapters) if (leaf) this.#checkLeaf(leaf, who);
+  }
+
+  /** What a process holds is looked at after every step: another call of the same process may look at any moment. */
+  watch(log: VolumeLog, who: string): void {
+    this.#watched.push({ log, who, nextRecord: 0, epoch: -1 });
+  }
+
+  /** @throws Violation where somebody holds what no manifest and no record says. */
+  checkWatched(): void {
+    for (const watched of this.#watched) {
+      const { log, who, nextRecord, epoch } = watched;
+      if (log.nextRecord === nextRecord && log.epoch === epoch) continue;
+      if (log.nextRecord < nextRecord) fail(`${who} went back from record ${nextRecord - 1} to ${log.nextRecord - 1}`);
+      watched.nextRecord = log.nextRecord;
+      watched.epoch = log.epoch;
+      for (const { leaf } of log.chapters) if (leaf) this.#checkLeaf(leaf, who);
+    }
   }
 
   // --- the end
