@@ -20,6 +20,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: "forks",
-    maxWorkers: 2,
+    // More than two cores have: many tests wait, for a server, a process or a clock.
+    maxWorkers: 3,
   },
 });
