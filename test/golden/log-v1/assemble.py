@@ -625,6 +625,9 @@ refused("pages-changed-too-large", "pages changed are at most 2^32 - 1", "record
 refused("vid-count-2-50", "the fields end with the body", "record", {"vidCount": 2**50})
 refused("vid-own", "the table holds other volumes", "record", {"table": [V, OTHER]})
 refused("vid-twice", "the table holds a volume once", "record", {"table": [PARENT, PARENT]})
+ONE = {"references": [in_object(4, PARENT)], "drops": [], "meta": None}
+refused("vid-twice-named-once", "the table holds a volume once", "record", ONE | {"table": [PARENT, PARENT]})
+refused("vid-own-and-not-named", "the table holds other volumes", "record", ONE | {"references": [in_object(9)], "table": [V]})
 refused("vid-never-named", "the table holds the volumes that are named", "record", {"table": [PARENT, OTHER, GROUP]})
 refused("vid-named-out-of-order", "the table is in the order of naming", "record", {"references.1.location.vid": b"\2", "references.1.vid": b"\1", "table": [PARENT, OTHER]})
 refused("vid-number-beyond", "a vid number is in the table", "record", {"references.1.vid": b"\3", "table": [PARENT, OTHER]})
