@@ -68,7 +68,11 @@ interface Answer {
   readonly body: Buffer;
 }
 
-const LATEST_MS = 150;
+/** Most late requests come soon, some when nobody thinks of them any more. */
+const LATE_MS = 150;
+const LATEST_MS = 1500;
+/** Of every other late PUT, so many reads of its key fail: then its writer does not learn what became of it. */
+const SILENT_READS = 4;
 const REMEMBERED_LISTINGS = 1000;
 const EMPTY_LISTING = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
 
@@ -86,6 +90,8 @@ export class FaultProxy implements AsyncDisposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
   readonly #listings = new Map<string, Answer>();
   readonly #late = new Set<Promise<void>>();
+  /** Paths of late PUTs, and how many reads of each still fail. */
+  readonly #silent = new Map<string, number>();
 
   private constructor(server: Server, target: string, random: Random) {
     this.#server = server;
@@ -125,6 +131,7 @@ export class FaultProxy implements AsyncDisposable {
     if (fault !== undefined) this.hits.set(fault, (this.hits.get(fault) ?? 0) + 1);
     if (fault === "cut-request") return this.#cutRequest(request);
     const body = await readAll(request);
+    if (READS.includes(kind) && this.#isSilent(request.url!)) return reset(request);
     switch (fault) {
       case "reset-before":
         return reset(request);
@@ -134,6 +141,7 @@ export class FaultProxy implements AsyncDisposable {
       case "503":
         return this.#refuse(response, Number(fault));
       case "late":
+        if (this.#random.chance(0.5)) this.#silent.set(request.url!, SILENT_READS);
         this.#sendLater(fault, request, body);
         return reset(request);
       case "duplicate":
@@ -192,7 +200,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   #sendLater(fault: SocketFault, request: IncomingMessage, body: Buffer): void {
-    const sent = sleep(this.#random.below(LATEST_MS))
+    const sent = sleep(this.#random.below(this.#random.chance(0.2) ? LATEST_MS : LATE_MS))
       .then(() => this.#forward(request, body))
       .then((answer) => {
         if (isSuccess(answer)) this.#countApplied(fault);
@@ -201,6 +209,14 @@ export class FaultProxy implements AsyncDisposable {
       .catch(() => undefined)
       .then(() => void this.#late.delete(sent));
     this.#late.add(sent);
+  }
+
+  #isSilent(path: string): boolean {
+    const left = this.#silent.get(path);
+    if (left === undefined) return false;
+    if (left > 1) this.#silent.set(path, left - 1);
+    else this.#silent.delete(path);
+    return true;
   }
 
   #countApplied(fault: SocketFault): void {
