@@ -12,7 +12,7 @@ const ENVELOPE_BYTES = 32;
 /** Of the good objects: most of what is longer are heads of segments, which nothing here looks into. */
 const MAX_OBJECT_BYTES = 1000;
 /** Cases that the same good objects serve. */
-const POOL_CASES = 2_000;
+const POOL_CASES = 5_000;
 const POOL_ROUNDS = 4;
 
 export interface HostileObject {
