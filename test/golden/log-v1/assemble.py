@@ -650,6 +650,16 @@ refused("attached-missing", "the attached segments are there", "attached")
 refused("attached-cut", "the attached segments end the record", "attached", attached=SEGMENT[:-1])
 refused("attached-and-more", "the attached segments end the record", "attached", attached=SEGMENT + b"\0")
 refused("in-its-own-record", "an embedded segment is of an earlier record", "record", {"references.0": in_record(9, 166)})
+x = changed("attached", {"references.0": in_record(9, 200)})
+where = len(envelope(x, body(x, 1)))
+assert len(varint(where)) == len(varint(200))
+refused(
+    "in-its-own-record-in-its-place",
+    "an embedded segment is of an earlier record",
+    "attached",
+    {"references.0": in_record(9, where)},
+    attached=SEGMENT,
+)
 refused("in-its-own-record-attached", "an embedded segment is of an earlier record", "attached", {"references.0": in_record(9, 234)}, attached=SEGMENT)
 refused("in-a-later-record", "an embedded segment is of an earlier record", "record", {"references.0": in_record(10, 166)})
 refused("in-record-0", "records are numbered from 1", "record", {"references.0": in_record(0, 166)})
