@@ -97,9 +97,10 @@ class Race {
             expect(outcome).toEqual({ status: "committed", firstLsn: expected, lastLsn: expected });
             won();
           }
-        } else {
-          expect(error).toBeInstanceOf(Unavailable);
+        } else if (error instanceof Unavailable) {
           this.seen.unavailable++;
+        } else {
+          throw error;
         }
       }
     }
@@ -197,6 +198,8 @@ describe(`${WRITERS} writers race on Ceph`, needsCeph(), () => {
     console.info("faults of PUTs that were applied:", JSON.stringify(Object.fromEntries(applied)));
     await race.verify();
     expect(race.seen.unknown).toBeGreaterThan(0);
+    // So many that each has happened.
+    if (LSNS_WITH_FAULTS < 300) return;
     expect(race.seen["unknown, was won"]).toBeGreaterThan(0);
     for (const fault of WRITE_FAULTS) expect(applied.get(fault), fault).toBeGreaterThan(0);
   }, 900_000);
