@@ -4,7 +4,6 @@
  *
  *     npm run soak -- --minutes 60 [--only NAME,NAME] [--seed N] [--json FILE]
  */
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +27,6 @@ interface Campaign {
 }
 
 const SIMULATED = { seeds: 20, operations: 1000 };
-const CRASH_PROGRAM = "scripts/crash-states.mjs";
 /** Made by scripts/soak.mjs. */
 const CACHE_PROGRAM = "build/cache-user.mjs";
 
@@ -52,10 +50,6 @@ const campaigns: Campaign[] = [
       for (let i = 0; i < 200; i++) await campaign.run(seed + i);
       return { schedules: campaign.runs, steps: campaign.steps, ...campaign.counts };
     },
-  },
-  {
-    name: "crash states",
-    stretch: (seed) => child(CRASH_PROGRAM, ["--states", "5000", "--seed", String(seed)]),
   },
   {
     name: "socket faults",
@@ -114,15 +108,6 @@ const campaigns: Campaign[] = [
     },
   },
 ];
-
-/** A campaign that needs a process of its own: its last line ends with what it counted. */
-async function child(program: string, args: readonly string[]): Promise<Counts> {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stdout}\n${stderr}`);
-  const counts: Counts = JSON.parse(/\{[^{}]*\}$/.exec(stdout.trimEnd())![0]);
-  // Measured in states that differ.
-  return "distinct" in counts ? { "distinct states": counts.distinct, ...counts } : counts;
-}
 
 const { values } = parseArgs({
   options: {

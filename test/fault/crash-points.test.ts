@@ -20,6 +20,9 @@ import { runSeed, seededRandom } from "../helpers/random.js";
 
 vi.mock("node:fs", async (original) => (await import("../helpers/fault-fs.js")).faulty(await original()));
 
+/** What fails is tried again at once: the points are many. */
+const AT_ONCE = { retry: { baseMs: 0, capMs: 0 } };
+
 const random = seededRandom(runSeed("crash points"));
 // A disk in memory, where there is one: that it can be synced is all that matters, not how long it takes.
 const parent = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "palimpsest-crash-"));
@@ -37,7 +40,7 @@ class Writer {
 
   /** Runs the calls from where the volume stands. `again`: those that failed are tried a second time. */
   async run(folder: string, again: boolean): Promise<void> {
-    const store = await this.#try(again, () => openOn(new FileStore(folder)));
+    const store = await this.#try(again, () => openOn(new FileStore(folder), undefined, AT_ONCE));
     try {
       const volume = await this.#try(again, () => this.#volume(store));
       for (const lsns of CALLS) {
@@ -82,7 +85,7 @@ class Writer {
 
 /** The store holds a prefix that ends at `from` or `to`; verify finds nothing; and the work can be finished. */
 async function expectSound(folder: string, from: number, to: number, what: string): Promise<void> {
-  const store = await openOn(new FileStore(folder));
+  const store = await openOn(new FileStore(folder), undefined, AT_ONCE);
   let lsn = 0;
   for await (const { name } of store.volumes()) {
     expect(name).toBe("app");
@@ -97,7 +100,7 @@ async function expectSound(folder: string, from: number, to: number, what: strin
   const writer = new Writer();
   writer.acknowledged = lsn;
   await writer.run(folder, false);
-  const again = await openOn(new FileStore(folder));
+  const again = await openOn(new FileStore(folder), undefined, AT_ONCE);
   const volume = await again.volume("app");
   expect((await volume.latest())?.lsn, what).toBe(LAST);
   expect(await wrongPages(LAST, (at) => volume.snapshot(at)), what).toEqual([]);
