@@ -22,6 +22,7 @@ vi.mock("node:fs", async (original) => (await import("../helpers/fault-fs.js")).
 
 /** What fails is tried again at once: the points are many. */
 const AT_ONCE = { retry: { baseMs: 0, capMs: 0 } };
+const LONG = { timeout: 600_000 };
 
 const random = seededRandom(runSeed("crash points"));
 // A disk in memory, where there is one: that it can be synced is all that matters, not how long it takes.
@@ -155,7 +156,7 @@ describe("a store whose disk fails at any point", async () => {
   }
 
   for (const code of ["EIO", "ENOSPC"]) {
-    it(`goes on after a single ${code}: ${changes.length} points`, async () => {
+    it(`goes on after a single ${code}: ${changes.length} points`, LONG, async () => {
       await atEveryPoint(`${code} once`, true, () => ({
         mode: (isPoint) => {
           if (isPoint) throw systemError(code);
@@ -165,7 +166,7 @@ describe("a store whose disk fails at any point", async () => {
     });
   }
 
-  it("keeps what it acknowledged when the process dies, and shows no part of the rest", async () => {
+  it("keeps what it acknowledged when the process dies, and shows no part of the rest", LONG, async () => {
     await atEveryPoint("death", false, () => ({
       mode: (isPoint, isAfter, call) => {
         if (isPoint && call.name === "write") return "torn";
@@ -175,7 +176,7 @@ describe("a store whose disk fails at any point", async () => {
     }));
   });
 
-  it("keeps what it acknowledged when the power is cut", async () => {
+  it("keeps what it acknowledged when the power is cut", LONG, async () => {
     await atEveryPoint("power cut", false, () => {
       const cut = new PowerCut();
       const mode: Mode = (isPoint, isAfter, call) => {

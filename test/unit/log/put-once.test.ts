@@ -113,6 +113,11 @@ describe("putOnce", () => {
     await expect(put(scripted([new ReadOnly("no")]).objects)).rejects.toThrow(ReadOnly);
   });
 
+  it("does not believe a refusal while an earlier try may still land", async () => {
+    const full = new NoSpace("full");
+    expect(await put(scripted(["fail", full]).objects)).toEqual({ status: "unknown", cause: full });
+  });
+
   it("does not know the outcome where what is at the key is damaged, at the second look too", async () => {
     const { objects } = scripted([]);
     await objects.putIfAbsent("c/1", theirs);
