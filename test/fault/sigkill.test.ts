@@ -11,7 +11,7 @@ import { wrongPages } from "../helpers/known-history.js";
 import { bundleProgram } from "../helpers/programs.js";
 import { runSeed, seededRandom } from "../helpers/random.js";
 
-const KILLS = 20;
+const KILLS = 50;
 
 /** Runs the program until `delayMs` after it began to commit; gives its output. */
 function runAndKill(program: string, folder: string, delayMs: number): Promise<string> {
