@@ -32,7 +32,7 @@ function runAndKill(program: string, folder: string, delayMs: number): Promise<s
 describe("a process that commits and is killed", () => {
   const program = bundleProgram("test/fault/programs/committer.ts");
 
-  it(`has lost nothing that it acknowledged, ${KILLS} times`, async () => {
+  it(`has lost nothing that it acknowledged, ${KILLS} times`, { timeout: 600_000 }, async () => {
     const random = seededRandom(runSeed("SIGKILL"));
     const parent = mkdtempSync(join(tmpdir(), "palimpsest-kill-"));
     const folder = join(parent, "pages");
