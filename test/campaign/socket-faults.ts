@@ -35,8 +35,6 @@ export interface SocketFaultReport {
   readonly applied: Record<string, number>;
 }
 
-/** Each client works on one of them mostly, and on its neighbour's now and then. */
-const VOLUMES = ["north", "east", "south", "west"];
 const PAGE_SIZE = 512;
 const OFFSETS = 48;
 /** So many pages do not fit into a record: they get a segment of their own. */
@@ -117,7 +115,8 @@ class Campaign {
   readonly #store: S3StoreOptions;
   readonly #seed: number;
   readonly #pairs: FaultPairs;
-  readonly #volumes = VOLUMES.map((name) => new SharedVolume(name));
+  /** One for each client, which works on it mostly, and on its neighbour's now and then. */
+  #volumes: SharedVolume[] = [];
   readonly #seen = new Map<string, number>();
   #tags = 0;
   #left = 0;
@@ -134,15 +133,14 @@ class Campaign {
 
   async run(operations: number, clients: number): Promise<void> {
     const direct = new S3Store(this.#store);
+    this.#volumes = Array.from({ length: clients }, (_, i) => new SharedVolume(`client-${i}`));
     const maker = await openOn(direct);
     for (const { name } of this.#volumes) await maker.createVolume({ name, pageSize: PAGE_SIZE });
     await maker.close();
     // The probe that decides whether a store may be written at all is another test's: here it would refuse at random.
     this.proxy.plan = (kind, path) => (path.includes("/check-") ? undefined : this.#pairs.next(kind));
     this.#left = operations;
-    await Promise.all(
-      Array.from({ length: clients }, (_, i) => this.#client(i % VOLUMES.length, new Random(this.#seed + 100 + i))),
-    );
+    await Promise.all(this.#volumes.map((_, i) => this.#client(i, new Random(this.#seed + 100 + i))));
     this.proxy.plan = NO_FAULTS;
     await this.proxy.settled();
     await this.#verify(direct);
@@ -179,7 +177,7 @@ class Campaign {
   }
 
   #volumeFor(home: number, random: Random): SharedVolume {
-    return this.#volumes[(home + (random.chance(0.2) ? 1 : 0)) % VOLUMES.length];
+    return this.#volumes[(home + (random.chance(0.2) ? 1 : 0)) % this.#volumes.length];
   }
 
   async #commit(client: Client, shared: SharedVolume, random: Random): Promise<void> {
