@@ -30,11 +30,14 @@ export interface WriterOptions {
   readonly lsns?: number;
   /** It reads what is there before it is explored: it may be left behind from the first step. */
   readonly isOpen?: boolean;
+  /** By how much its wall clock was set after that. */
+  readonly clockMs?: number;
 }
 
 export function writer(oracle: Oracle, options: WriterOptions): Script {
   return async (objects, process) => {
     const log = await open(objects, oracle, process, options.isOpen && process.restarts === 0);
+    process.wallShiftMs += options.clockMs ?? 0;
     for (let i = 0; i < options.commits; i++) {
       for (let tries = 0; tries < ATTEMPTS; tries++) {
         const outcome = await attempt(log, objects, oracle, { ...options, turn: i + process.restarts });
@@ -161,10 +164,19 @@ function newSegment() {
   return { id, bytes, referenceIn };
 }
 
+export interface ReaderOptions {
+  readonly times: number;
+  /** It has read what is there before it is explored. */
+  readonly isOpen?: boolean;
+  /** By how much its wall clock was set after that. */
+  readonly clockMs?: number;
+}
+
 /** Reads on `times` times. What it has read by then is what had been committed when it began. */
-export function reader(oracle: Oracle, { times, isOpen = false }: { times: number; isOpen?: boolean }): Script {
+export function reader(oracle: Oracle, { times, isOpen = false, clockMs = 0 }: ReaderOptions): Script {
   return async (objects, process) => {
     const log = await open(objects, oracle, process, isOpen && process.restarts === 0);
+    process.wallShiftMs += clockMs;
     oracle.refreshed(log, 0, `${process.name}, opening`);
     for (let i = 0; i < times; i++) {
       const { floor } = oracle;

@@ -3,9 +3,10 @@
  * many at random in larger ones. `MODEL_DEVIATIONS=2` and `MODEL_SEEDS=100000` are the longer form.
  */
 import { describe, expect, it } from "vitest";
+import { GRACE_MS } from "../../src/log/look.js";
 import { runSeed } from "../helpers/random.js";
 import { inLines, LogCampaign } from "./campaign.js";
-import { exhaust } from "./explorer.js";
+import { type Bounds, exhaust } from "./explorer.js";
 import { type Cast, scenario } from "./scenarios.js";
 import type { Choice } from "./world.js";
 
@@ -14,7 +15,13 @@ const MORE = Number(process.env.MODEL_DEVIATIONS ?? 0);
 const SEEDS = Number(process.env.MODEL_SEEDS ?? 600);
 const HOURS_MS = 24 * 60 * 60 * 1000;
 
-const SMALL: readonly { name: string; cast: Cast; deviations: number; faults?: readonly Choice["kind"][] }[] = [
+interface Configuration extends Partial<Bounds> {
+  readonly name: string;
+  readonly cast: Cast;
+  readonly deviations: number;
+}
+
+const SMALL: readonly Configuration[] = [
   { name: "a writer", cast: { writers: [{ commits: 1, publishes: "manifest" }] }, deviations: 2 },
   {
     name: "a writer that is behind, and a collector",
@@ -65,23 +72,48 @@ const SMALL: readonly { name: string; cast: Cast; deviations: number; faults?: r
     },
     deviations: 0,
   },
+  {
+    name: "a reader whose look is answered late",
+    cast: {
+      writers: [
+        { commits: 1, isOpen: true },
+        { commits: 1, isOpen: true },
+      ],
+      // Its look is old: its clock was set on.
+      readers: [{ times: 1, isOpen: true, clockMs: GRACE_MS }],
+      collectors: [{ rounds: 1 }],
+    },
+    deviations: 1,
+    faults: ["hold"],
+    interrupts: false,
+    victim: "reader 1",
+  },
+  {
+    name: "a writer whose manifest is answered late, and one whose clock was set back",
+    cast: {
+      writers: [
+        { commits: 2, isOpen: true, publishes: "manifest" },
+        { commits: 1, isOpen: true, clockMs: -3 * GRACE_MS },
+      ],
+      collectors: [{ rounds: 1 }],
+    },
+    deviations: 1,
+    faults: ["hold"],
+    interrupts: false,
+    victim: "writer 1",
+  },
 ];
 
 describe("the log's code", () => {
-  it.each(SMALL)(
-    "holds in every schedule: $name",
-    { timeout: HOURS_MS },
-    async ({ name, cast, deviations, faults }) => {
-      const bounds =
-        MORE > deviations ? { deviations: MORE, faults: FAULTS } : { deviations, faults: faults ?? FAULTS };
-      const result = await exhaust(scenario(name, cast), bounds);
-      const { schedules, states, counterexample, complete, counts } = result;
-      console.log(`${name}: ${schedules} schedules, ${states} states`, JSON.stringify(counts));
-      expect(counterexample && inLines(counterexample)).toBeUndefined();
-      expect(complete).toBe(true);
-      expect(counts.committed).toBeGreaterThan(0);
-    },
-  );
+  it.each(SMALL)("holds in every schedule: $name", { timeout: HOURS_MS }, async ({ name, cast, ...small }) => {
+    const bounds = MORE > small.deviations ? { deviations: MORE, faults: FAULTS } : { faults: FAULTS, ...small };
+    const result = await exhaust(scenario(name, cast), bounds);
+    const { schedules, states, counterexample, complete, counts } = result;
+    console.log(`${name}: ${schedules} schedules, ${states} states`, JSON.stringify(counts));
+    expect(counterexample && inLines(counterexample)).toBeUndefined();
+    expect(complete).toBe(true);
+    expect(counts.committed).toBeGreaterThan(0);
+  });
 
   it("holds in random schedules", { timeout: HOURS_MS }, async () => {
     const base = runSeed("random schedules of the log");

@@ -22,10 +22,13 @@ export interface Counterexample {
 }
 
 const MAX_STEPS = 3000;
-const HALF_MS = GRACE_MS / 2;
+/** A look is old after it, and then young for the rest of the grace period. */
+const MORE_THAN_HALF_MS = 0.6 * GRACE_MS;
 const SEED = 1;
 
-const JUMPS = [HALF_MS, GRACE_MS].map((ms): Choice => ({ kind: "jump", process: undefined, outOfOrder: false, ms }));
+const JUMPS = [MORE_THAN_HALF_MS, GRACE_MS].map(
+  (ms): Choice => ({ kind: "jump", process: undefined, outOfOrder: false, ms }),
+);
 
 /** A run in progress. */
 class Run {
@@ -52,7 +55,8 @@ class Run {
     if (this.steps.length > MAX_STEPS) throw new Violation(`no end after ${MAX_STEPS} steps`);
     this.steps.push("");
     this.steps[this.steps.length - 1] = await this.world.take(choice);
-    if (choice.process) this.last = choice.process;
+    // What happens to a request without its process being told is none of the process's steps.
+    if (choice.process && choice.kind !== "hold") this.last = choice.process;
     this.#check();
     this.oracle.checkWatched();
   }
@@ -89,6 +93,10 @@ export interface Bounds {
   readonly deviations: number;
   /** What may go wrong, besides that a process is interrupted. */
   readonly faults: readonly Choice["kind"][];
+  /** Whether a process may be interrupted, and its requests change places; by default they may. */
+  readonly interrupts?: boolean;
+  /** Whose requests may go wrong; by default everybody's. */
+  readonly victim?: string;
   /** Schedules to run at most: a number that ends the search early is told. */
   readonly schedules?: number;
 }
@@ -117,19 +125,22 @@ interface Way {
  * What may come next, and how much of a deviation it is. The first costs nothing. Their order is the same whatever is still
  * allowed; those that cost are left out where nothing is.
  */
-function optionsOf({ world, last }: Run, faults: ReadonlySet<Choice["kind"]>, isAllowed: boolean): Option[] {
+function optionsOf({ world, last }: Run, { faults, interrupts = true, victim }: Bounds, isAllowed: boolean): Option[] {
   const steps = world.steps();
-  const goesOn = steps.some(({ process }) => process === last);
-  const interrupts = ({ process }: Choice) => (goesOn && process !== last ? 1 : 0);
-  const options = steps.map((choice) => ({ choice, cost: interrupts(choice) + (choice.outOfOrder ? 1 : 0) }));
+  // One that waits for a late answer may wait: that it is late has been paid for.
+  const goesOn = steps.some(({ process, isLate }) => process === last && !isLate);
+  const cost = interrupts ? 1 : Number.POSITIVE_INFINITY;
+  const switching = ({ process }: Choice) => (goesOn && process !== last ? cost : 0);
+  const options = steps.map((choice) => ({ choice, cost: switching(choice) + (choice.outOfOrder ? cost : 0) }));
   options.sort((a, b) => a.cost - b.cost);
   // That they may land has been paid for by whatever made them.
   for (const choice of world.strays()) options.push({ choice, cost: 0 });
   if (!isAllowed) return options;
-  const may = ({ kind }: Choice) => faults.has(kind);
-  for (const choice of world.faults().filter(may)) options.push({ choice, cost: 1 + interrupts(choice) });
+  const may = ({ kind, process }: Choice) => faults.includes(kind) && (victim ?? process?.name) === process?.name;
+  for (const choice of world.faults().filter(may))
+    options.push({ choice, cost: 1 + (interrupts ? switching(choice) : 0) });
   for (const choice of world.accidents().filter(may)) options.push({ choice, cost: 1 });
-  if (faults.has("jump")) for (const choice of JUMPS) options.push({ choice, cost: 1 });
+  if (faults.includes("jump")) for (const choice of JUMPS) options.push({ choice, cost: 1 });
   return options;
 }
 
@@ -149,7 +160,6 @@ export async function exhaust(scenario: Scenario, bounds: Bounds): Promise<Exhau
 class Search {
   readonly #scenario: Scenario;
   readonly #bounds: Bounds;
-  readonly #faults: ReadonlySet<Choice["kind"]>;
   /** By what they cost: ways that are still to be gone. */
   readonly #queues: (Way | undefined)[][];
   readonly #visited = new Set<string>();
@@ -159,7 +169,6 @@ class Search {
   constructor(scenario: Scenario, bounds: Bounds) {
     this.#scenario = scenario;
     this.#bounds = bounds;
-    this.#faults = new Set(bounds.faults);
     this.#queues = Array.from({ length: bounds.deviations + 1 }, () => []);
   }
 
@@ -189,13 +198,13 @@ class Search {
       const run = await Run.begin(this.#scenario, world);
       try {
         for (const option of optionsOn(way)) {
-          await run.take(optionsOf(run, this.#faults, true)[option].choice);
+          await run.take(optionsOf(run, this.#bounds, true)[option].choice);
         }
         for (let here = way; !run.isOver; ) {
           const state = `${world.stateHash()}/${run.last?.name}`;
           if (this.#visited.has(state)) return;
           this.#visited.add(state);
-          const options = optionsOf(run, this.#faults, spent < this.#bounds.deviations);
+          const options = optionsOf(run, this.#bounds, spent < this.#bounds.deviations);
           for (let option = 1; option < options.length; option++) {
             this.#queues[spent + options[option].cost]?.push({ before: here, option });
           }

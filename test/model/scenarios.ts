@@ -1,6 +1,6 @@
 /** The configurations that are explored. Each begins with a short history, most of it in a manifest. */
 import { VolumeId } from "../../src/core/ids.js";
-import { closer, collector, type How, reader, type WriterOptions, writer } from "./actors.js";
+import { closer, collector, type How, type ReaderOptions, reader, type WriterOptions, writer } from "./actors.js";
 import type { Scenario } from "./explorer.js";
 import { Oracle } from "./oracle.js";
 import type { World } from "./world.js";
@@ -28,7 +28,7 @@ export const EVERYBODY: Cast = {
 
 export interface Cast {
   readonly writers?: readonly WriterOptions[];
-  readonly readers?: readonly { times: number; isOpen?: boolean }[];
+  readonly readers?: readonly ReaderOptions[];
   readonly collectors?: readonly { rounds: number; how?: How; rate?: number }[];
   readonly closes?: boolean;
   /** See `Oracle`. */

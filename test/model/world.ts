@@ -108,6 +108,8 @@ export interface Choice {
   /** Whether it is not the oldest thing that its process waits for. */
   readonly outOfOrder: boolean;
   readonly request?: Stray;
+  /** Of an answer that was under way for as long as one likes. */
+  readonly isLate?: boolean;
   readonly timer?: Timer;
   readonly ms?: number;
 }
@@ -287,8 +289,9 @@ export class World implements Host {
       let outOfOrder = false;
       for (const request of this.#pending) {
         if (request.process !== process) continue;
-        choices.push({ kind: "go", process, outOfOrder, request });
-        outOfOrder = true;
+        const isLate = request.answer !== undefined;
+        choices.push({ kind: "go", process, outOfOrder: outOfOrder && !isLate, request, isLate });
+        outOfOrder ||= !isLate;
       }
       for (const timer of this.#waiting) {
         if (timer.process !== process) continue;
@@ -340,7 +343,7 @@ export class World implements Host {
     // In any order: those of one process are known by its history, but for how far they are.
     let open = 0;
     for (const { process, id, answer } of this.#pending) {
-      open = (open + mix(mix(hashText(process.name), id), answer ? hashAnswer(answer) : 0)) | 0;
+      open = (open + mix(mix(hashText(process.name), id), answer ? mix(1, hashAnswer(answer)) : 0)) | 0;
     }
     for (const { process, dueMs } of this.#waiting) open = (open + mix(hashText(process.name), dueMs)) | 0;
     // In any order: they are not one after another.
