@@ -38,7 +38,17 @@ const PAGE_SIZES = [512, 512, 512, 512, 512, 512, 1024, LARGE_PAGE];
 /** How often a call that failed is made again. */
 const TRIES = 3;
 
-type Kind = "commit" | "large" | "batch" | "shrink" | "create" | "rename" | "drop" | "each" | "parallel" | "reopen";
+export type Kind =
+  | "commit"
+  | "large"
+  | "batch"
+  | "shrink"
+  | "create"
+  | "rename"
+  | "drop"
+  | "each"
+  | "parallel"
+  | "reopen";
 const KINDS: readonly Kind[] = [
   ...Array<Kind>(6).fill("commit"),
   "large",
@@ -64,6 +74,8 @@ export interface Outcomes {
 
 export interface SessionPlan {
   readonly calls: number;
+  /** What they are drawn from. Where there is no volume, one is created. */
+  readonly kinds?: readonly Kind[] | undefined;
   /** No killed process left anything on the disk that a power cut could take. */
   readonly isSynced: boolean;
   /** The disk fails. */
@@ -92,7 +104,7 @@ export class CrashSession {
    *
    * @returns Whether it came to the end. Where it did not, the store said why, by an error that it may throw.
    */
-  async run({ calls, isSynced, isFaulty, isThorough, isNew }: SessionPlan): Promise<boolean> {
+  async run({ calls, kinds = KINDS, isSynced, isFaulty, isThorough, isNew }: SessionPlan): Promise<boolean> {
     const { model } = this;
     model.boots++;
     try {
@@ -100,7 +112,7 @@ export class CrashSession {
       await this.#recover(!isSynced);
       if (isNew()) await this.#check(isThorough);
       for (let i = 0; i < calls; i++) {
-        await this.#call(this.#random.pick(KINDS));
+        await this.#call(this.#random.pick(kinds));
         await this.#settle();
       }
       if ((isThorough || this.#random.chance(0.3)) && isNew()) await this.#check(isThorough);

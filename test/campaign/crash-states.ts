@@ -11,7 +11,7 @@ import { SeededWorld } from "../helpers/crash-model-clock.js";
 import { type Call, type CallName, CHANGES, type Failure, type Loss, MemoryDisk } from "../helpers/memory-disk.js";
 import { mount } from "../helpers/memory-disk-fs.js";
 import { Random } from "../helpers/random.js";
-import { CrashSession, DISK_FOLDER, type Outcomes, STORE_FOLDER } from "./crash-session.js";
+import { CrashSession, DISK_FOLDER, type Kind, type Outcomes, STORE_FOLDER } from "./crash-session.js";
 
 export interface CrashReport extends Outcomes {
   /** Runs of the store that began on a sound disk. */
@@ -44,8 +44,11 @@ interface Plan {
   readonly path: string;
   /** Whether it is stopped at each of its changes. */
   readonly stops: boolean;
+  readonly kinds?: readonly Kind[];
   readonly isSynced: boolean;
   readonly fault?: (call: Call, index: number) => Failure | undefined;
+  /** The fault goes away: the process must come to its end. */
+  readonly isPassing?: boolean;
 }
 
 export interface CrashOptions {
@@ -57,6 +60,8 @@ export interface CrashOptions {
 }
 
 const MAX_DEPTH = 3;
+/** After so many records a manifest is published (src/store/volume.ts). */
+const RECORDS_PER_MANIFEST = 64;
 /** Subsets of pending names that are all tried; of more, so many are. After faults and in recoveries fewer are. */
 const SUBSETS = 64;
 const FEWER_SUBSETS = 16;
@@ -122,15 +127,26 @@ export class CrashStates {
   }
 
   async #history(random: Random): Promise<void> {
-    const disk = MemoryDisk.empty();
-    disk.mkdir(DISK_FOLDER, false);
-    const fresh = disk.cut({ keepsName: () => true, loss: () => "none" });
+    const empty = MemoryDisk.empty();
+    empty.mkdir(DISK_FOLDER, false);
+    const path = `seed ${random.seed}`;
+    const start = await this.#begin({ disk: allKept(empty), model: CrashModel.empty(), call: undefined }, random, path);
     const seed = random.u32();
-    const calls = random.between(3, 7);
-    const plan = { calls, depth: 0, path: `seed ${random.seed}`, stops: true, isSynced: true };
-    const { stops, callCount } = await this.#session(fresh.fork(), CrashModel.empty(), new Random(seed), plan);
-    for (const stop of stops) await this.#crash(stop, random, 1, `${plan.path}, at ${describe(stop.call)}`);
-    await this.#faults(fresh, seed, random, plan, callCount);
+    const calls = start.model.boots === 0 ? random.between(3, 7) : random.between(2, 4);
+    const plan = { calls, depth: 0, path, stops: true, isSynced: true };
+    const { stops, callCount } = await this.#session(start.disk.fork(), start.model.copy(), new Random(seed), plan);
+    for (const stop of stops) await this.#crash(stop, random, 1, `${path}, at ${describe(stop.call)}`);
+    await this.#faults(start, seed, random, plan, callCount);
+  }
+
+  /** Mostly nothing; else a volume with nearly as many records as a manifest is published after. */
+  async #begin(empty: Stop, random: Random, path: string): Promise<Stop> {
+    if (!random.chance(0.05)) return empty;
+    const plan = { depth: 0, path: `${path}, beginning`, stops: true, isSynced: true };
+    const calls = { calls: RECORDS_PER_MANIFEST - 1, kinds: ["commit"] as const };
+    const { stops } = await this.#session(empty.disk.fork(), empty.model.copy(), random, { ...plan, ...calls });
+    const last = stops.at(-1)!;
+    return { ...last, disk: allKept(last.disk) };
   }
 
   /** Runs a process on a disk. Gives where it could have been stopped, and the number of calls that it made. */
@@ -154,11 +170,13 @@ export class CrashStates {
     try {
       const finished = await session.run({
         calls: plan.calls,
+        kinds: plan.kinds,
         isSynced: plan.isSynced,
         isFaulty: plan.fault !== undefined,
         isThorough: plan.depth <= 1,
         isNew: () => this.#isNew(disk, model),
       });
+      if (plan.isPassing && !finished) throw new Violation("a single fault ended it");
       if (disk.openFiles > 0) throw new Violation(`${disk.openFiles} files were left open`);
       this.#note(`${finished} ${index} ${model.key} ${disk.treeHash()}`);
     } catch (cause) {
@@ -245,7 +263,7 @@ export class CrashStates {
   #left(disk: MemoryDisk, random: Random, limit: number): MemoryDisk[] {
     const names = disk.pendingNames;
     const files = disk.pendingFiles;
-    const left = [this.#strict ? disk.fork() : disk.cut({ keepsName: () => true, loss: () => "none" })];
+    const left = [this.#strict ? disk.fork() : allKept(disk)];
     const losses = (): Loss[] => Array.from({ length: files }, () => randomLoss(random));
     const cut = (keepsName: (index: number) => boolean, loss: readonly Loss[]) =>
       left.push(disk.cut({ keepsName, loss: (index) => loss[index] }));
@@ -270,7 +288,7 @@ export class CrashStates {
   }
 
   /** The same history with a system call that fails: once, or it and every change after it. */
-  async #faults(fresh: MemoryDisk, seed: number, random: Random, plan: Plan, callCount: number): Promise<void> {
+  async #faults(start: Stop, seed: number, random: Random, plan: Plan, callCount: number): Promise<void> {
     const every = this.report.histories % 32 === 1;
     for (let point = 0; point < callCount; point++) {
       if (this.#isDone) return;
@@ -286,8 +304,9 @@ export class CrashStates {
       };
       this.report.faults++;
       const path = `${plan.path}, ${code} ${fromThenOn ? "from" : "at"} call ${point}, effect ${effect}${forgets ? ", forgets" : ""}`;
-      const { stops } = await this.#session(fresh.fork(), CrashModel.empty(), new Random(seed), {
+      const { stops } = await this.#session(start.disk.fork(), start.model.copy(), new Random(seed), {
         ...plan,
+        isPassing: !fromThenOn,
         path,
         fault,
       });
@@ -337,5 +356,8 @@ function randomLoss(random: Random): Loss {
     }
   }
 }
+
+/** The disk once all that was pending has been written. */
+const allKept = (disk: MemoryDisk) => disk.cut({ keepsName: () => true, loss: () => "none" });
 
 const describe = (call: Call | undefined) => (call ? `${call.name} ${call.path}` : "the end");
