@@ -85,6 +85,7 @@ export class FileStore implements ObjectStore {
       try {
         fd = fs.openSync(path, READ_FLAGS);
         const target = new Uint8Array(this.#checkFile(key, fs.fstatSync(fd)));
+        this.#writer.noteSeen(key);
         return target.subarray(0, this.#readSync(fd, 0, target));
       } catch (error) {
         return this.#absent(error, path, key);
@@ -111,17 +112,18 @@ export class FileStore implements ObjectStore {
 
   async get(key: string, options?: CallOptions): Promise<Uint8Array | undefined> {
     const path = this.#startRead(key, options);
-    // A caller reads an object back to learn whether a write that failed was applied: it must last if we say so.
-    await this.#writer.settle(key);
     let fd = -1;
     try {
       fd = await open(path, READ_FLAGS);
       const target = new Uint8Array(this.#checkFile(key, await fstat(fd)));
-      return await this.#read(fd, 0, target, options);
+      const bytes = await this.#read(fd, 0, target, options);
+      this.#writer.noteSeen(key);
+      if (options?.lasting) await this.#writer.settle(key);
+      return bytes;
     } catch (error) {
       return this.#absent(error, path, key);
     } finally {
-      if (fd !== -1) await close(fd);
+      if (fd !== -1) await close(fd).catch(ignore); // what was read was read
     }
   }
 

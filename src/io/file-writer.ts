@@ -5,6 +5,10 @@
  * is whole or absent at every instant, and one whose call has returned survives a power cut. `NoSpace`, `ReadOnly` and
  * `Aborted` mean that nothing was written; an error after the name was given is `Unavailable` and leaves open whether the
  * object will last.
+ *
+ * An object may build on others that were read before: a commit on the one before it, a volume's log on its record in the
+ * catalog. Who wrote those may have been killed between the name and the sync, and then a power cut takes them. So before a
+ * name is given, every folder is synced in which an object was seen: what an object stands on lasts longer than it.
  */
 import * as fs from "node:fs";
 import { dirname } from "node:path";
@@ -15,10 +19,14 @@ import type { CallOptions, IoStats } from "./object-store.js";
 
 /** What the names of temporary files begin with. */
 export const TEMPORARY = ".tmp-";
+const SYNCS_AT_ONCE = 16;
 const ELSEWHERE = "Commits cannot be made safe there: use a folder on another file system";
 const LINK_UNSUPPORTED = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
 
-const { link, mkdir, rename, unlink } = fs.promises;
+/** Of syncing the folder that the store's folder was found in: it belongs to somebody else, who made that durable. */
+const NOT_OURS = ["EACCES", "EPERM", "EROFS", "EINVAL", "ENOTSUP"];
+
+const { link, mkdir, rename, stat, unlink } = fs.promises;
 
 export class FileWriter {
   readonly #root: string;
@@ -26,8 +34,9 @@ export class FileWriter {
   readonly #stats: IoStats;
   /** Folders that exist with a synced name, or are being made so. */
   readonly #folders = new Map<string, Promise<void>>();
-  /** Folders that could not be synced after an object got its name there. */
-  readonly #unsynced = new Set<string>();
+  /** Folders in which names were seen that may not be durable yet, and of each the number of the last such sight. */
+  readonly #unsynced = new Map<string, number>();
+  #sights = 0;
 
   /** @param root an absolute path. Nothing is touched before the first call. */
   constructor(root: string, stats: IoStats) {
@@ -72,11 +81,18 @@ export class FileWriter {
     }
   }
 
-  /** Where an object of the folder of `key` may not last, since the folder could not be synced: makes it last. */
+  /** An object was read: what gets a name from now on may build on it. */
+  noteSeen(key: string): void {
+    this.#note(dirname(this.#path(key)));
+  }
+
+  /** Makes an object last that was seen. */
   async settle(key: string): Promise<void> {
-    if (this.#unsynced.size === 0) return;
-    const folder = dirname(this.#path(key));
-    if (this.#unsynced.has(folder)) await this.#settleFolder(folder, key);
+    await this.#settleFolder(dirname(this.#path(key)), key);
+  }
+
+  #note(folder: string): void {
+    this.#unsynced.set(folder, ++this.#sights);
   }
 
   #path(key: string): string {
@@ -93,6 +109,7 @@ export class FileWriter {
     const folder = dirname(path);
     const temporary = await this.#writeTemporary(folder, bytes, options);
     try {
+      await this.#settleSeen(key);
       throwIfAborted(options?.signal, `writing ${key}`);
       await giveName(temporary, path);
     } catch (error) {
@@ -104,15 +121,27 @@ export class FileWriter {
     await this.#settleFolder(folder, key);
   }
 
-  /** Makes the names in `folder` durable. */
-  async #settleFolder(folder: string, key: string): Promise<void> {
+  /** Makes all objects last that were seen before this call. */
+  async #settleSeen(key: string): Promise<void> {
+    const folders = [...this.#unsynced.keys()];
+    while (folders.length > 0) {
+      await Promise.all(folders.splice(0, SYNCS_AT_ONCE).map((folder) => this.#settleFolder(folder, key, true)));
+    }
+  }
+
+  /** Makes the names in `folder` durable. `mayBeGone`: there may be none any more. */
+  async #settleFolder(folder: string, key: string, mayBeGone = false): Promise<void> {
+    const sight = this.#unsynced.get(folder);
     try {
       await this.#syncFolder(folder);
-      this.#unsynced.delete(folder);
     } catch (error) {
-      this.#unsynced.add(folder);
-      throw new Unavailable(`syncing ${folder} failed: ${key} may or may not survive a power cut`, { cause: error });
+      if (!mayBeGone || systemCode(error) !== "ENOENT") {
+        this.#note(folder);
+        throw new Unavailable(`syncing ${folder} failed: ${key} may or may not survive a power cut`, { cause: error });
+      }
     }
+    // What was seen during the sync may have come too late for it.
+    if (this.#unsynced.get(folder) === sight) this.#unsynced.delete(folder);
   }
 
   /** Writes and syncs a file of a fresh name in `folder`; leaves nothing behind when it fails. */
@@ -170,11 +199,33 @@ export class FileWriter {
     await this.#syncFolder(parent);
   }
 
+  /**
+   * From above, the name of each folder synced before the next is made: of folders that exist, only the last may have a name
+   * that can be lost, because whoever made it was killed.
+   */
   async #makeRoot(): Promise<void> {
-    const first = await mkdir(this.#root, { recursive: true });
-    if (first === undefined) return;
-    for (let made = this.#root; made.length >= first.length; made = dirname(made))
-      await this.#syncFolder(dirname(made));
+    const missing: string[] = [];
+    let found = this.#root;
+    for (; !(await this.#exists(found)); found = dirname(found)) missing.push(found);
+    await this.#syncFolder(dirname(found)).catch((error) => {
+      if (!NOT_OURS.includes(systemCode(error) ?? "")) throw error;
+    });
+    for (const folder of missing.reverse()) {
+      await mkdir(folder).catch((error) => {
+        if (systemCode(error) !== "EEXIST") throw error;
+      });
+      await this.#syncFolder(dirname(folder));
+    }
+  }
+
+  async #exists(path: string): Promise<boolean> {
+    try {
+      if ((await stat(path)).isDirectory()) return true;
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return false;
+      throw error;
+    }
+    throw notFolder(this.#root, path, new Error(`${path} is not a folder`));
   }
 
   async #syncFolder(folder: string): Promise<void> {

@@ -18,6 +18,11 @@ export interface CallOptions {
   readonly probing?: boolean | undefined;
   /** Of a read: what a cache on the way holds was found to be damaged. Ask the storage itself. */
   readonly refresh?: boolean | undefined;
+  /**
+   * Of `get`: what is found survives a power cut once this resolves. In a folder it may have been named by a process that died
+   * before it synced the name. Other storages show nothing that may be lost.
+   */
+  readonly lasting?: boolean | undefined;
 }
 
 export interface RangeOptions extends CallOptions {

@@ -64,7 +64,7 @@ async function readBack(
   options?: CallOptions,
 ): Promise<PutOutcome | undefined> {
   for (const refresh of [false, true]) {
-    const found = await objects.get(key, { ...options, refresh });
+    const found = await objects.get(key, { ...options, refresh, lasting: true });
     try {
       if (found === undefined) return undefined;
       return isOurs(found) ? { status: "ours" } : { status: "lost", bytes: found };

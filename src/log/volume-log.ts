@@ -226,7 +226,7 @@ export class VolumeLog {
   async settle(record: number, options?: CallOptions): Promise<DecidedRecord | undefined> {
     const key = recordKey(this.vid, record);
     for (;;) {
-      const bytes = await this.#objects.get(key, { ...options, probing: true });
+      const bytes = await this.#objects.get(key, { ...options, probing: true, lasting: true });
       await this.#look(options);
       if (record <= this.boundary) return await this.#decided(record, options);
       if (bytes) {

@@ -134,6 +134,8 @@ export class Volume {
     if (attempt.volume !== this.id.toString()) {
       throw new InvalidArgument(`the attempt is of volume ${attempt.volume}, this is volume ${this.id}`);
     }
+    // The attempt may have to be fenced.
+    await this.#store.checkWritable(options);
     return await this.exclusively(async (_, log) => {
       const decided = await log.settle(attempt.record, options);
       await log.refresh(options);

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { runSeed } from "../helpers/random.js";
 import { CrashStates } from "./crash-states.js";
 
-const STATES = Number(process.env.CRASH_STATES ?? 30_000) / 2;
+const STATES = Number(process.env.CRASH_STATES ?? 100_000) / 2;
 
 /** @param half Sets the seeds apart. */
 export function itRecovers(half: number): void {

@@ -2,7 +2,7 @@
  * The long form of test/fault/crash-states.test.ts, a stretch of states after another with fresh seeds, printed, so that a
  * failure can be run again.
  *
- *     npm run core && node scripts/crash-states.mjs [--states 50000000] [--seed N] [--strict]
+ *     npm run core && node scripts/crash-states.mjs [--states 50000000] [--seed N]
  */
 import { parseArgs } from "node:util";
 import { type CrashReport, CrashStates } from "./crash-states.js";
@@ -11,7 +11,7 @@ import { type CrashReport, CrashStates } from "./crash-states.js";
 const STRETCH = 100_000;
 
 const { values } = parseArgs({
-  options: { states: { type: "string", default: "100000" }, seed: { type: "string" }, strict: { type: "boolean" } },
+  options: { states: { type: "string", default: "100000" }, seed: { type: "string" } },
 });
 const wanted = Number(values.states);
 if (!(wanted > 0)) throw new Error(`--states ${values.states}: must be a number above 0`);
@@ -21,11 +21,7 @@ const began = performance.now();
 for (let stretch = 0; (total.distinct ?? 0) < wanted; stretch++) {
   const seed = stretch === 0 && values.seed !== undefined ? Number(values.seed) : (Math.random() * 2 ** 31) | 0;
   console.log(`seed ${seed} (run again with --seed ${seed})`);
-  const { trace, ...report } = await new CrashStates(
-    seed,
-    Math.min(STRETCH, wanted - (total.distinct ?? 0)),
-    values,
-  ).run();
+  const { trace, ...report } = await new CrashStates(seed, Math.min(STRETCH, wanted - (total.distinct ?? 0))).run();
   console.log(`  trace ${trace}: ${JSON.stringify(report)}`);
   for (const [name, value] of Object.entries(report)) {
     total[name as keyof CrashReport] = (total[name as keyof CrashReport] ?? 0) + value;

@@ -171,9 +171,7 @@ export class CrashSession {
   /** Where calls failed without saying what they did, finds out. */
   async #settle(): Promise<void> {
     await this.#resolve();
-    if ([...this.model.tracks.values()].some(({ possible }) => possible.length > 1)) {
-      await this.#adopt(false);
-    }
+    if ([...this.model.tracks.values()].some(({ possible }) => possible.length > 1)) await this.#adopt(true);
   }
 
   async #resolve(): Promise<void> {

@@ -11,7 +11,7 @@ import { SeededWorld } from "../helpers/crash-model-clock.js";
 import { type Call, type CallName, CHANGES, type Failure, type Loss, MemoryDisk } from "../helpers/memory-disk.js";
 import { mount } from "../helpers/memory-disk-fs.js";
 import { Random } from "../helpers/random.js";
-import { CrashSession, DISK_FOLDER, type Kind, type Outcomes, STORE_FOLDER } from "./crash-session.js";
+import { CrashSession, DISK_FOLDER, type Kind, type Outcomes } from "./crash-session.js";
 
 export interface CrashReport extends Outcomes {
   /** Runs of the store that began on a sound disk. */
@@ -51,14 +51,6 @@ interface Plan {
   readonly isPassing?: boolean;
 }
 
-export interface CrashOptions {
-  /**
-   * Holds the file store to what it does not promise yet. Without it a killed process leaves nothing that a later power cut
-   * takes, a change of names that fails was not made, closing does not fail, and faults stay below the store's folder.
-   */
-  readonly strict?: boolean;
-}
-
 const MAX_DEPTH = 3;
 /** After so many records a manifest is published (src/store/volume.ts). */
 const RECORDS_PER_MANIFEST = 64;
@@ -94,7 +86,6 @@ export class CrashStates {
   };
   readonly #seed: number;
   readonly #count: number;
-  readonly #strict: boolean;
   readonly #world = new SeededWorld();
   readonly #distinct = new Set<string>();
   readonly #seen = new Set<string>();
@@ -105,10 +96,9 @@ export class CrashStates {
   #sessions = 0;
 
   /** @param count How many different states to recover from. */
-  constructor(seed: number, count: number, { strict = false }: CrashOptions = {}) {
+  constructor(seed: number, count: number) {
     this.#seed = seed;
     this.#count = count;
-    this.#strict = strict;
   }
 
   async run(): Promise<CrashReport> {
@@ -128,7 +118,7 @@ export class CrashStates {
 
   async #history(random: Random): Promise<void> {
     const empty = MemoryDisk.empty();
-    empty.mkdir(DISK_FOLDER, false);
+    empty.mkdir(DISK_FOLDER);
     const path = `seed ${random.seed}`;
     const start = await this.#begin({ disk: allKept(empty), model: CrashModel.empty(), call: undefined }, random, path);
     const seed = random.u32();
@@ -238,7 +228,7 @@ export class CrashStates {
       depth,
       path: `${path}, recovery ${depth}`,
       stops: isStopped,
-      isSynced: !this.#strict || !isKill,
+      isSynced: !isKill,
     };
     const { stops } = await this.#session(disk.fork(), model.copy(), random, plan);
     for (const each of stops)
@@ -250,7 +240,7 @@ export class CrashStates {
     const fork = disk.fork();
     mount(fork);
     try {
-      await new CrashSession(model.copy(), this.#chance, this.report).look(!this.#strict || !isKill);
+      await new CrashSession(model.copy(), this.#chance, this.report).look(!isKill);
     } catch (cause) {
       throw new Violation(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
@@ -263,7 +253,7 @@ export class CrashStates {
   #left(disk: MemoryDisk, random: Random, limit: number): MemoryDisk[] {
     const names = disk.pendingNames;
     const files = disk.pendingFiles;
-    const left = [this.#strict ? disk.fork() : allKept(disk)];
+    const left = [disk.fork()];
     const losses = (): Loss[] => Array.from({ length: files }, () => randomLoss(random));
     const cut = (keepsName: (index: number) => boolean, loss: readonly Loss[]) =>
       left.push(disk.cut({ keepsName, loss: (index) => loss[index] }));
@@ -299,8 +289,7 @@ export class CrashStates {
       const forgets = random.chance(0.5);
       const fault = (call: Call, index: number): Failure | undefined => {
         if (index < point || (index > point && !(fromThenOn && isChange(call.name)))) return undefined;
-        if (!this.#strict && (!call.path.startsWith(`${STORE_FOLDER}/`) || call.name === "close")) return undefined;
-        return failure(call.name, code, effect, forgets, this.#strict);
+        return failure(call.name, code, effect, forgets);
       };
       this.report.faults++;
       const path = `${plan.path}, ${code} ${fromThenOn ? "from" : "at"} call ${point}, effect ${effect}${forgets ? ", forgets" : ""}`;
@@ -325,7 +314,7 @@ export class CrashStates {
 }
 
 /** Only what the call can fail with: a read has no room to run out of, and only opening runs out of descriptors. */
-function failure(name: CallName, code: string, effect: Failure["effect"], forgets: boolean, strict: boolean): Failure {
+function failure(name: CallName, code: string, effect: Failure["effect"], forgets: boolean): Failure {
   const opens = name === "create" || name === "open" || name === "openFolder";
   const grows = name === "create" || name === "mkdir" || name === "write" || name === "link" || name === "rename";
   const fits = code === "EMFILE" ? opens : code === "EIO" || grows || name === "sync" || name === "close";
@@ -334,7 +323,7 @@ function failure(name: CallName, code: string, effect: Failure["effect"], forget
   if (name === "sync") return { code, effect, forgets };
   if (!isChange(name) || name === "create") return { code, effect: "none" };
   // A change of names that was made all the same: over NFS the answer can be lost.
-  const isMade = effect === "all" && (name === "syncFolder" || (code === "EIO" && strict));
+  const isMade = effect === "all" && (name === "syncFolder" || code === "EIO");
   return { code, effect: isMade ? "all" : "none" };
 }
 

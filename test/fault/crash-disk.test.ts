@@ -74,7 +74,7 @@ describe("a power cut on the disk of the crash model", () => {
 
   it("takes a folder that lost its name with all that was synced in it", () => {
     const disk = MemoryDisk.empty();
-    disk.mkdir("/folder", false);
+    disk.mkdir("/folder");
     newFile(disk, "/folder/a", bytes(1, 1), true);
     syncFolder(disk, "/folder");
     expect(subsets(disk)).toEqual(["", "folder"]);

@@ -1,8 +1,6 @@
 /**
  * The file store crashed at every point, in every state that its disk may be left in: `CRASH_STATES` different ones, here and
  * in crash-states-2.test.ts. A failure names its seed and the way to the state; `SEED=…` goes there again.
- *
- * Open: the store is not held to three things yet, which `node scripts/crash-states.mjs --strict` finds (CrashOptions).
  */
 import { expect, it, vi } from "vitest";
 import { itRecovers } from "../campaign/crash-half.js";

@@ -164,14 +164,13 @@ export async function resolveAttempt(
   if (open.answer !== undefined && open.answer !== outcome.status) {
     throw new Violation(`the attempt at LSN ${open.firstLsn} resolved to ${outcome.status}, and it was ${open.answer}`);
   }
-  if (open.answer === undefined && track.possible.length + track.revocable.length > 1) {
-    const possible = [...track.possible, ...track.revocable].filter((state) =>
-      outcome.status === "committed"
-        ? state !== undefined && state.versions.length >= open.lastLsn
-        : (state?.versions.length ?? 0) < open.lastLsn,
-    );
-    if (possible.length !== 1) throw new Violation(`the attempt at LSN ${open.firstLsn}: ${outcome.status} cannot be`);
-    model.resolved(open.serial, possible);
+  if (open.answer === undefined) {
+    const isSo = (state: VolumeState | undefined) =>
+      (state?.versions.length ?? 0) >= open.lastLsn === (outcome.status === "committed");
+    const possible = track.possible.filter(isSo);
+    if (possible.length === 0) throw new Violation(`the attempt at LSN ${open.firstLsn}: ${outcome.status} cannot be`);
+    // A commit that is there lasts, and so does its volume. One that was not made leaves open what lasts of the rest.
+    model.resolved(open, outcome.status, possible, outcome.status === "committed" ? [] : track.revocable.filter(isSo));
   }
   return outcome.status;
 }

@@ -112,9 +112,17 @@ export class CrashModel {
     return serial;
   }
 
-  /** A call may make any of these of the volume, or a failed one did not. */
+  /** A call may make any of these of the volume, or a failed one did not. A name changes whatever the log goes back to. */
   open(serial: number, possible: Possible): void {
-    this.#set(serial, { possible });
+    const { revocable } = this.tracks.get(serial)!;
+    const all = [...revocable];
+    for (const name of new Set(possible.flatMap((each) => each?.name ?? []))) {
+      for (const each of revocable) {
+        const isKnown = all.some((other) => other?.name === name && other.versions === each?.versions);
+        if (each && !isKnown) all.push({ ...each, name });
+      }
+    }
+    this.#set(serial, { possible, revocable: all });
   }
 
   identify(serial: number, id: string): void {
@@ -135,9 +143,10 @@ export class CrashModel {
     this.#set(serial, { possible: [state], revocable: logs });
   }
 
-  /** An attempt was resolved: one of these remains, and lasts. */
-  resolved(serial: number, possible: Possible): void {
-    this.#set(serial, { possible, revocable: [] });
+  /** An attempt was resolved: these remain, and those that a power cut can still bring back. */
+  resolved(open: OpenAttempt, answer: "committed" | "conflict", possible: Possible, revocable: Possible): void {
+    this.attempts[this.attempts.indexOf(open)] = { ...open, answer };
+    this.#set(open.serial, { possible, revocable });
   }
 
   /** The volume was seen in this state; `mayBeLost` in a power cut. */

@@ -68,8 +68,9 @@ export const promises = {
   link: (from: string, to: string) => call((on) => on.link(from, to)),
   rename: (from: string, to: string) => call((on) => on.rename(from, to)),
   unlink: (path: string) => call((on) => on.unlink(path)),
-  mkdir: (path: string, options?: { recursive?: boolean }) => call((on) => on.mkdir(path, options?.recursive === true)),
+  mkdir: (path: string) => call((on) => on.mkdir(path)),
   lstat: (path: string) => call((on) => stats(on.stat(path))),
+  stat: (path: string) => call((on) => stats(on.stat(path))),
   readdir: (path: string) =>
     call((on) =>
       on.readdir(path).map(({ name, isFolder }) => ({ name, isFile: () => !isFolder, isDirectory: () => isFolder })),

@@ -225,24 +225,13 @@ export class MemoryDisk {
 
   // System calls. Each asks `before` first.
 
-  /** @returns The first folder that it made, where it makes those above too. */
-  mkdir(path: string, recursive: boolean): string | undefined {
-    if (recursive) {
-      const missing: string[] = [];
-      for (let at = path; this.#find(at) === undefined; at = at.slice(0, at.lastIndexOf("/"))) missing.push(at);
-      if (missing.length === 0 && this.#node(path, { name: "mkdir", path }).kind === "file") {
-        throw systemError("EEXIST", { name: "mkdir", path });
-      }
-      for (const folder of missing.toReversed()) this.mkdir(folder, false);
-      return missing.at(-1);
-    }
+  mkdir(path: string): void {
     const call: Call = { name: "mkdir", path };
-    return this.#run(call, () => {
+    this.#run(call, () => {
       const { folder, name } = this.#parent(call);
       if (this.#folder(folder, call).names.has(name)) throw systemError("EEXIST", call);
       const empty = new Map<string, number>();
       this.#changeNames(folder, [[name, this.#add({ kind: "folder", names: empty, durable: empty })]]);
-      return undefined;
     });
   }
 
