@@ -14,6 +14,8 @@ const shared = {
   loader: { ".wasm": "binary" },
   logLevel: "warning",
 };
-await build({ ...shared, entryPoints: ["test/fault/programs/cache-user.ts"], outfile: "build/cache-user.mjs" });
+for (const program of ["cache-user", "committer", "load-readers"]) {
+  await build({ ...shared, entryPoints: [`test/fault/programs/${program}.ts`], outfile: `build/${program}.mjs` });
+}
 await build({ ...shared, entryPoints: ["test/campaign/soak.ts"], outfile: "build/soak.mjs" });
 await import("../build/soak.mjs");

@@ -4,14 +4,20 @@
  *
  *     npm run soak -- --minutes 60 [--only NAME,NAME] [--seed N] [--json FILE]
  */
+import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { parseArgs, promisify } from "node:util";
+import { S3Store } from "../../src/io/s3-store.js";
+import type { LoadResult } from "../fault/programs/load-readers.js";
+import { LOAD_LSNS, LOAD_PAGE_SIZE, loadCommit } from "../helpers/load-history.js";
 import { MemoryS3 } from "../helpers/memory-s3.js";
+import { openOn } from "../helpers/open-on.js";
 import { LogCampaign } from "../model/campaign.js";
 import { Simulation } from "../sim/simulation.js";
 import { Boundaries } from "./boundaries.js";
+import { CrashKills } from "./crash-kills.js";
 import { LogFuzz } from "./fuzz-log.js";
 import { SegmentFuzz } from "./fuzz-segments.js";
 import { shareDiskCache } from "./shared-disk-cache.js";
@@ -27,8 +33,11 @@ interface Campaign {
 }
 
 const SIMULATED = { seeds: 20, operations: 1000 };
+const LOAD = { readers: 16, reads: 200_000, growthMiB: 64 };
 /** Made by scripts/soak.mjs. */
-const CACHE_PROGRAM = "build/cache-user.mjs";
+const PROGRAMS = { cache: "build/cache-user.mjs", commit: "build/committer.mjs", load: "build/load-readers.mjs" };
+
+const run = promisify(execFile);
 
 const campaigns: Campaign[] = [
   {
@@ -52,6 +61,28 @@ const campaigns: Campaign[] = [
     },
   },
   {
+    name: "crash states",
+    async stretch(seed) {
+      // In a process of its own, which has a disk in memory in place of `node:fs`.
+      const { stdout } = await run(process.execPath, [
+        "scripts/crash-states.mjs",
+        "--states",
+        "10000",
+        "--seed",
+        `${seed}`,
+      ]);
+      const { distinct, points, nested, faults, acknowledged } = JSON.parse(stdout.slice(stdout.lastIndexOf("{")));
+      return { "different states": distinct, points, nested, "failed calls": faults, acknowledged };
+    },
+  },
+  {
+    name: "kills",
+    async stretch(seed) {
+      const { kills, lsns, unacknowledged, temporaries } = await new CrashKills(seed, 50, PROGRAMS.commit).run();
+      return { kills, lsns, "commits not acknowledged": unacknowledged, "files left": temporaries };
+    },
+  },
+  {
     name: "socket faults",
     async stretch(seed) {
       await using server = await MemoryS3.start();
@@ -64,7 +95,7 @@ const campaigns: Campaign[] = [
     name: "shared disk cache",
     async stretch(seed) {
       const folder = mkdtempSync(join(tmpdir(), "palimpsest-soak-"));
-      const report = await shareDiskCache({ program: CACHE_PROGRAM, folder, seconds: 60, seed });
+      const report = await shareDiskCache({ program: PROGRAMS.cache, folder, seconds: 60, seed });
       rmSync(folder, { recursive: true });
       if (report.wrong.length > 0) throw new Error(report.wrong.join("\n"));
       const users = Object.values(report.users);
@@ -78,6 +109,20 @@ const campaigns: Campaign[] = [
         commits: sum("committed"),
         kills: report.kills,
       };
+    },
+  },
+  {
+    name: "load",
+    async stretch(seed) {
+      await using server = await MemoryS3.start();
+      await using store = await openOn(new S3Store({ bucket: "test", endpoint: server.endpoint }));
+      const volume = await store.createVolume({ name: "app", pageSize: LOAD_PAGE_SIZE });
+      for (let lsn = 1; lsn <= LOAD_LSNS; lsn++) await volume.commit({ ...loadCommit(lsn), expectedLsn: lsn - 1 });
+      const request = [server.endpoint, "test", LOAD.readers, LOAD.reads, seed].map(String);
+      const { stdout } = await run(process.execPath, [PROGRAMS.load, ...request]);
+      const { reads, requests, rss } = JSON.parse(stdout) as LoadResult;
+      if (rss.most - rss.warm > LOAD.growthMiB) throw new Error(`memory grew from ${rss.warm} to ${rss.most} MiB`);
+      return { "pages checked": reads, requests };
     },
   },
   {
@@ -123,7 +168,9 @@ const only = values.only?.split(",") ?? [""];
 const chosen = campaigns.filter(({ name }) => only.some((part) => name.includes(part)));
 if (chosen.length === 0)
   throw new Error(`--only ${values.only}: one of ${campaigns.map(({ name }) => name).join(", ")}`);
-if (!existsSync(CACHE_PROGRAM)) throw new Error(`${CACHE_PROGRAM} is missing: run this by "npm run soak"`);
+for (const program of Object.values(PROGRAMS)) {
+  if (!existsSync(program)) throw new Error(`${program} is missing: run this by "npm run soak"`);
+}
 
 const began = performance.now();
 const until = began + minutes * 60_000;
