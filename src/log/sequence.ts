@@ -8,8 +8,11 @@ import type { CallOptions, ObjectStore } from "../io/object-store.js";
 /** No number of a sequence is this large, whatever a store shows. */
 const END = Number.MAX_SAFE_INTEGER;
 const MAX_WINDOW = 64;
-/** By how much a window grows: most often there is nothing new, and where there is, rounds cost more than requests. */
-const GROWTH = 8;
+/**
+ * By how much a window grows. Who follows a log finds one new record most often, and what the next window asks for beyond the end
+ * is for nothing: with 8, sixteen writers that race send a quarter more requests.
+ */
+const GROWTH = 4;
 
 /** The objects from number `from` on, until one is absent. A window of keys is read in parallel, and grows. */
 export async function* readOnward(
