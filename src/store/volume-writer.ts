@@ -1,5 +1,5 @@
 /** Commits to one volume: makes a draft, and puts it on top of the newest LSN until it wins or must not. */
-import { Corrupt, InvalidArgument, throwIfAborted } from "../core/errors.js";
+import { Corrupt, InvalidArgument, throwIfAborted, Unavailable } from "../core/errors.js";
 import type { CallOptions } from "../io/object-store.js";
 import { placeOf, segmentKey } from "../log/keys.js";
 import { putOwn } from "../log/put-once.js";
@@ -96,8 +96,14 @@ export class VolumeWriter {
       if (segment.attached) continue;
       const { key } = placeOf(vid, segment.segmentId, segment.location!);
       const bytes = await objects.get(key, options);
-      if (bytes?.length !== segment.byteLength) {
-        const [expected, actual] = [`${segment.byteLength} bytes`, bytes ? `${bytes.length}` : "no object"];
+      if (!bytes) {
+        throw new Unavailable(
+          `${objects.url} does not show ${key}, a segment of this commit, any more: it may have been collected, because the ` +
+            "commit took very long. Nothing was committed. Try again.",
+        );
+      }
+      if (bytes.length !== segment.byteLength) {
+        const [expected, actual] = [`${segment.byteLength} bytes`, `${bytes.length}`];
         throw new Corrupt("segment of a commit under way", { key, byteOffset: 0, expected, actual });
       }
       await putOwn(objects, segmentKey(vid, record, segment.segmentId), bytes, options);

@@ -278,6 +278,25 @@ describe("a commit", () => {
     await expect(other.commit({ expectedLsn: 1, pages: large(5) })).rejects.toThrow(Conflict);
   });
 
+  it("whose segments a collector took, having waited so long, is no damage: nothing was committed", async () => {
+    const objects = new MemoryStore();
+    const { volume } = await withVolume(objects);
+    const other = await (await PageStore.open("memory:", { objects })).volume("app");
+    const large = Array.from({ length: 800 }, (_, i): PageWrite => [i, page(i)]);
+    await other.commit({ pages: [[0, page(1)]] });
+    const { putIfAbsent } = objects;
+    objects.putIfAbsent = async (key, bytes) => {
+      // Its record comes too late, and what it wrote before has gone by then.
+      if (key.includes("/l/")) for await (const segment of objects.list("s/")) await objects.delete(segment.key);
+      return putIfAbsent.call(objects, key, bytes);
+    };
+    const error = await volume.commit({ pages: large }).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(Unavailable);
+    expect(error.message).toMatch(/collected.*Nothing was committed/);
+    objects.putIfAbsent = putIfAbsent;
+    expect((await volume.commit({ pages: large })).lsn).toBe(2);
+  });
+
   it("keeps its order when many are under way at once", async () => {
     const { store, volume } = await withVolume();
     const commits = Array.from({ length: 50 }, (_, i) => volume.commit({ pages: [[0, page(i + 1)]] }));
