@@ -6,6 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { Corrupt, NotFound, Unavailable } from "../../src/core/errors.js";
 import { MemoryStore } from "../../src/io/memory-store.js";
+import { RemoteStore } from "../helpers/block-caches.js";
 import { type Fault, FaultStore, randomFaults } from "../helpers/fault-store.js";
 import { KNOWN_OFFSETS, KNOWN_PAGE_SIZE, KnownHistory, knownCommit, wrongPages } from "../helpers/known-history.js";
 import { openOn } from "../helpers/open-on.js";
@@ -62,5 +63,23 @@ describe("a store that is read badly", () => {
     console.info("bad reads:", JSON.stringify(seen));
     expect(seen.right).toBeGreaterThan(SEEDS * 100);
     expect(seen.refused).toBeGreaterThan(SEEDS);
+  });
+
+  it("is asked again before a page is called damaged", async () => {
+    const inner = new MemoryStore();
+    const objects = new FaultStore(new RemoteStore(inner), () => undefined);
+    await using store = await openOn(objects);
+    const volume = await store.createVolume({ name: "app", pageSize: KNOWN_PAGE_SIZE });
+    const { lsn } = await volume.commit({ pages: [[3, new Uint8Array(KNOWN_PAGE_SIZE).fill(7)]] });
+    await using other = await openOn(objects);
+    await other.readPage(volume.id, 4, lsn);
+    const hit = new Set<string>();
+    objects.plan = ({ operation, key }) => {
+      if (operation !== "getRange" || hit.has(key)) return undefined;
+      hit.add(key);
+      return "corrupt";
+    };
+    expect((await other.readPage(volume.id, 3, lsn))?.[0]).toBe(7);
+    expect(hit.size).toBe(1);
   });
 });

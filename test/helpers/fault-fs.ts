@@ -4,7 +4,7 @@
  *     vi.mock("node:fs", async (original) => (await import("../helpers/fault-fs.js")).faulty(await original()));
  *
  * Every asynchronous call that changes the disk asks `disk.beforeChange`, every one that opens or reads a file
- * `disk.beforeRead`; both may throw `systemError(…)`, or ask for a write to be torn.
+ * `disk.beforeRead`; both may throw `systemError(…)`, or ask for a write to be torn or a read to be short.
  */
 import type * as fs from "node:fs";
 
@@ -18,7 +18,8 @@ export interface DiskCall {
 export const disk: {
   /** Says "torn" to have `writeFile` write half of the bytes and then fail. */
   beforeChange?: ((call: DiskCall) => "torn" | undefined) | undefined;
-  beforeRead?: ((call: DiskCall) => void) | undefined;
+  /** Says "short" to have `read` and `readSync` give one byte. */
+  beforeRead?: ((call: DiskCall) => unknown) | undefined;
 } = {};
 
 export function systemError(code: string, message = "injected"): NodeJS.ErrnoException {
@@ -41,7 +42,10 @@ export function faulty(actual: typeof fs): typeof fs {
   const change = (name: string) => (args: unknown[]) => void disk.beforeChange?.({ name, path: String(args[0]) });
   const naming = (name: string) => (args: unknown[]) =>
     void disk.beforeChange?.({ name, path: String(args[1]), from: String(args[0]) });
-  const reading = (name: string) => (args: unknown[]) => disk.beforeRead?.({ name, path: String(args[0]) });
+  const reading = (name: string) => (args: unknown[]) => {
+    // The fourth is the length.
+    if (disk.beforeRead?.({ name, path: String(args[0]) }) === "short") args[3] = 1;
+  };
 
   /** As an asynchronous call does: the failure comes by the promise. */
   const promised = <F extends Call>(target: F, check: (args: unknown[]) => void): F => {

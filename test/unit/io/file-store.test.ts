@@ -152,6 +152,19 @@ describe("file store", () => {
     expect(calls).toEqual(["syncFolder /b", "link /c/3", "syncFolder /c"]);
   });
 
+  it("tries a sync that failed again, before the next name", async () => {
+    for (const key of ["a/1", "b/1"]) await store.putIfAbsent(key, text(key));
+    failing("syncFolder", "EIO");
+    await expect(store.putIfAbsent("a/2", text("two"))).rejects.toBeInstanceOf(Unavailable);
+    const calls: string[] = [];
+    disk.beforeChange = ({ name, path }) => {
+      if (name === "syncFolder" || name === "link") calls.push(`${name} ${path.slice(folder.length)}`);
+      return undefined;
+    };
+    await store.putIfAbsent("b/2", text("two"));
+    expect(calls).toEqual(["syncFolder /a", "link /b/2", "syncFolder /b"]);
+  });
+
   it("leaves nothing of a write that failed before its name was given", async () => {
     await store.putIfAbsent("c/1", text("one"));
     const expected: [string, string, new (...args: never[]) => Error][] = [
@@ -307,6 +320,17 @@ describe("file store", () => {
       disk.beforeRead = undefined;
       for (const call of calls) expect(await call()).toBeDefined();
     }
+  });
+
+  it("goes on where the disk gives less than was asked for", async () => {
+    await store.put("a", text("abc"));
+    disk.beforeRead = ({ name }) => (name === "read" || name === "readSync" ? "short" : undefined);
+    expect(await store.get("a")).toEqual(text("abc"));
+    expect(await store.getRange("a", 0, 9)).toEqual(text("abc"));
+    expect(store.sync.get("a")).toEqual(text("abc"));
+    const target = new Uint8Array(3);
+    expect(store.sync.readRange("a", 0, target)).toBe(3);
+    expect(target).toEqual(text("abc"));
   });
 
   it("keeps at most 128 files open, whatever is read", async () => {
