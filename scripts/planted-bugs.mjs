@@ -1,9 +1,9 @@
 // Plants bugs, one at a time, in a copy of the project, and runs the check that must catch each (test/planted/bugs.json). A check
 // that passes with its bug in place is no check. Every check is first run without any bug.
 //
-//     npm run core && node scripts/planted-bugs.mjs [--only NAME] [--sample N --seed S] [--write]
+//     npm run core && node scripts/planted-bugs.mjs [--only TEXT] [--sample N --seed S] [--write]
 //
-// --write puts the table into docs/planted-bugs.md.
+// --only takes those whose name, group or file contains the text. --write, of all, makes docs/planted-bugs.md.
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -37,10 +37,11 @@ function sampleOf(count, seed) {
 }
 
 const chosen = values.only
-  ? bugs.filter(({ name }) => name.includes(values.only))
+  ? bugs.filter(({ name, group, file }) => [name, group, file].some((text) => text.includes(values.only)))
   : values.sample
     ? sampleOf(Number(values.sample), Number(values.seed))
     : bugs;
+if (values.write && chosen.length < bugs.length) throw new Error("--write is for a run of all bugs");
 if (values.sample) console.log(`sample of ${values.sample}, --seed ${values.seed}`);
 
 const copy = mkdtempSync(join(tmpdir(), "palimpsest-planted-"));
@@ -51,12 +52,12 @@ symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
 const cores = ["core.wasm", "core-shared.wasm"].map((file) => join("build", file));
 for (const file of cores) cpSync(join(root, file), join(copy, file));
 
-/** What vitest says of one check: how many tests failed and passed, and the first failure's words. */
+/** What vitest says of one check, up to its first failure: how many tests failed and passed, and the failure's words. */
 function run(check) {
   const report = join(copy, "report.json");
   rmSync(report, { force: true });
   const named = check.test ? ["-t", check.test] : [];
-  const output = ["--reporter=json", `--outputFile=${report}`];
+  const output = ["--bail=1", "--reporter=json", `--outputFile=${report}`];
   const env = { ...process.env, CI: "", ...check.env };
   const bin = join(copy, "node_modules/.bin/vitest");
   spawnSync(bin, ["run", ...check.file.split(" "), ...named, ...output], {
@@ -79,6 +80,7 @@ function run(check) {
 }
 
 const idOf = ({ file, test, env }) => JSON.stringify([file, test, env]);
+const began = performance.now();
 let wrong = 0;
 const sound = new Map();
 for (const { check } of chosen) {
@@ -90,8 +92,10 @@ for (const { check } of chosen) {
   console.log(`${passes ? "sound" : "NOT SOUND"} without a bug: ${check.file} ${check.test ?? ""} ${result.message}`);
 }
 
-const rows = [];
-for (const { name, file, edits, check } of chosen) {
+let caught = 0;
+/** The table's rows, by group. */
+const rows = new Map();
+for (const { name, group, file, edits, check } of chosen) {
   const path = resolve(copy, file);
   const before = readFileSync(path, "utf8");
   let after = before;
@@ -102,31 +106,37 @@ for (const { name, file, edits, check } of chosen) {
   writeFileSync(path, after);
   const isCore = file.startsWith("assembly/");
   if (isCore) execFileSync("node", ["scripts/build.mjs", "core"], { cwd: copy, stdio: "ignore" });
-  const began = performance.now();
+  const start = performance.now();
   const { failed, message } = run(check);
-  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
   writeFileSync(path, before);
   if (isCore) for (const core of cores) cpSync(join(root, core), join(copy, core));
   const isCaught = failed > 0 && sound.get(idOf(check));
-  if (!isCaught) wrong++;
+  if (isCaught) caught++;
+  else wrong++;
   console.log(`${isCaught ? "caught" : "NOT CAUGHT"} (${seconds} s): ${name}: ${message}`);
-  rows.push(
-    `| ${name} | \`${file}\` | \`${check.file}\`${check.test ? `: ${check.test}` : ""} | ${isCaught ? "yes" : "**no**"} |`,
-  );
+  const settings = Object.entries(check.env ?? {}).map(([key, value]) => `, \`${key}=${value}\``);
+  const by = `\`${check.file}\`${check.test ? `: ${check.test}` : ""}${settings.join("")}`;
+  const row = `| ${name} | \`${file}\` | ${by} | ${isCaught ? `yes, ${seconds} s` : "**no**"} |`;
+  rows.set(group, [...(rows.get(group) ?? []), row]);
 }
 
-console.log(`${rows.length} bugs planted, ${rows.filter((row) => row.endsWith("yes |")).length} caught`);
+console.log(`${chosen.length} bugs planted, ${caught} caught`);
 if (values.write) {
+  const minutes = ((performance.now() - began) / 60_000).toFixed(0);
+  const tables = [...rows].map(
+    ([group, lines]) => `## ${group}\n\n| bug | in | caught by | caught |\n|---|---|---|---|\n${lines.join("\n")}\n`,
+  );
   const text = `# Planted bugs
 
-Each was put into a copy of the project by \`node scripts/planted-bugs.mjs --write\`, which made this table, and the check named beside it
-failed; without any bug it passed. \`test/planted/bugs.json\` has the exact change of each; every run of the tests plants a few, chosen
-by chance.
+A check that cannot fail proves nothing. So each of these bugs, a mistake of a few tokens, is put into a copy of the project by
+\`npm run core && node scripts/planted-bugs.mjs\`, and the check named beside it must fail; without any bug it must pass.
+\`test/planted/bugs.json\` has the exact change of each, and every run of the tests plants two of them, chosen by chance.
 
-| bug | in | caught by | caught |
-|---|---|---|---|
-${rows.join("\n")}
-`;
+Last run of all, with \`--write\`, which makes this page: ${new Date().toISOString().slice(0, 10)}, ${chosen.length} planted, ${caught} caught, in
+${minutes} minutes. The seconds are those of the check until its first failure, start included.
+
+${tables.join("\n")}`;
   writeFileSync(join(root, "docs/planted-bugs.md"), text);
 }
 process.exitCode = wrong === 0 ? 0 : 1;

@@ -96,7 +96,7 @@ async function measure(
 ): Promise<void> {
   const { objects, vid, written } = await makeVolume(count);
   const log = await VolumeLog.open(objects, vid);
-  for (const chapter of log.chapters) chapter.leaf ??= await log.readLeaf(chapter);
+  for (const chapter of log.chapters) chapter.leaf ??= await log.leaves.read(chapter);
   const context = { vid, pageSizeBytes: PAGE_SIZE, objects, core, probe: new WasmProbe(core) };
   const resolver = new Resolver(log, context);
   const queries = makeQueries(written);

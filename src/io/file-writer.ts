@@ -37,6 +37,8 @@ export class FileWriter {
   /** Folders in which names were seen that may not be durable yet, and of each the number of the last such sight. */
   readonly #unsynced = new Map<string, number>();
   #sights = 0;
+  /** The last pass over these folders, and the number of sights that it began after. */
+  #pass: { readonly sights: number; readonly done: Promise<void> } | undefined;
 
   /** @param root an absolute path. Nothing is touched before the first call. */
   constructor(root: string, stats: IoStats) {
@@ -88,7 +90,7 @@ export class FileWriter {
 
   /** Makes an object last that was seen. */
   async settle(key: string): Promise<void> {
-    await this.#settleFolder(dirname(this.#path(key)), key);
+    await this.#settleFolder(dirname(this.#path(key)));
   }
 
   #note(folder: string): void {
@@ -109,7 +111,7 @@ export class FileWriter {
     const folder = dirname(path);
     const temporary = await this.#writeTemporary(folder, bytes, options);
     try {
-      await this.#settleSeen(key);
+      await this.#settleSeen();
       throwIfAborted(options?.signal, `writing ${key}`);
       await giveName(temporary, path);
     } catch (error) {
@@ -118,26 +120,34 @@ export class FileWriter {
       await unlink(temporary).catch(ignore);
     }
     // Also where the key was taken: that the object exists must be as durable as a caller will take it to be.
-    await this.#settleFolder(folder, key);
+    await this.#settleFolder(folder);
   }
 
-  /** Makes all objects last that were seen before this call. */
-  async #settleSeen(key: string): Promise<void> {
+  /** Makes all objects last that were seen before this call. Calls that ask for the same share one pass over the folders. */
+  async #settleSeen(): Promise<void> {
+    if (this.#unsynced.size === 0) return;
+    if (this.#pass?.sights !== this.#sights) this.#pass = { sights: this.#sights, done: this.#settleFolders() };
+    await this.#pass.done;
+  }
+
+  async #settleFolders(): Promise<void> {
     const folders = [...this.#unsynced.keys()];
     while (folders.length > 0) {
-      await Promise.all(folders.splice(0, SYNCS_AT_ONCE).map((folder) => this.#settleFolder(folder, key, true)));
+      await Promise.all(folders.splice(0, SYNCS_AT_ONCE).map((folder) => this.#settleFolder(folder, true)));
     }
   }
 
   /** Makes the names in `folder` durable. `mayBeGone`: there may be none any more. */
-  async #settleFolder(folder: string, key: string, mayBeGone = false): Promise<void> {
+  async #settleFolder(folder: string, mayBeGone = false): Promise<void> {
     const sight = this.#unsynced.get(folder);
     try {
       await this.#syncFolder(folder);
     } catch (error) {
       if (!mayBeGone || systemCode(error) !== "ENOENT") {
         this.#note(folder);
-        throw new Unavailable(`syncing ${folder} failed: ${key} may or may not survive a power cut`, { cause: error });
+        throw new Unavailable(`syncing ${folder} failed: what was written there may or may not survive a power cut`, {
+          cause: error,
+        });
       }
     }
     // What was seen during the sync may have come too late for it.

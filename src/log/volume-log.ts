@@ -7,20 +7,19 @@
  * deleted the record that once was at a key, and a writer that stalled may have put another there since.
  */
 import { Corrupt, InvalidArgument, NotFound, OutcomeUnknown, Unavailable } from "../core/errors.js";
-import { compareBytes, SegmentId, toHex, type VolumeId } from "../core/ids.js";
-import { checksumIn } from "../format/envelope.js";
-import type { LeafEntry, Manifest } from "../format/manifest.js";
-import { decodeLeaf, encodeLeaf, type Leaf } from "../format/manifest-leaf.js";
+import { toHex, type VolumeId } from "../core/ids.js";
+import type { Manifest } from "../format/manifest.js";
 import { decodeRecord, encodeRecord, NONCE_BYTES } from "../format/record.js";
 import { lastLsnOf, type Range } from "../format/record-range.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import { type DecidedRecord, decidedIn } from "./attempts.js";
 import { Chapter } from "./chapter.js";
 import { imageAfter } from "./image.js";
-import { leafKey, recordKey } from "./keys.js";
+import { recordKey } from "./keys.js";
+import { Leaves } from "./leaves.js";
 import { type Instant, isOld, NEVER, now } from "./look.js";
 import { type Generation, ManifestSequence } from "./manifest-sequence.js";
-import { putOnce, putOwn } from "./put-once.js";
+import { putOnce } from "./put-once.js";
 import { readOnward } from "./sequence.js";
 
 /** A process that only reads looks for a newer manifest when this many of its chapters have no leaf. */
@@ -37,6 +36,7 @@ export interface VolumeTraits {
 
 export class VolumeLog {
   readonly vid: VolumeId;
+  readonly leaves: Leaves;
   /** As the manifest gives them, or whoever opened the volume by the catalog; `undefined` before either. */
   traits: VolumeTraits | undefined;
   readonly #objects: ObjectStore;
@@ -68,6 +68,7 @@ export class VolumeLog {
   private constructor(objects: ObjectStore, vid: VolumeId) {
     this.#objects = objects;
     this.#manifests = new ManifestSequence(objects, vid);
+    this.leaves = new Leaves(objects, vid);
     this.vid = vid;
   }
 
@@ -244,7 +245,7 @@ export class VolumeLog {
   /** What a record is that a manifest has taken in. */
   async #decided(record: number, options?: CallOptions): Promise<DecidedRecord | undefined> {
     const chapter = this.chapters.findLast(({ firstRecord }) => firstRecord <= record);
-    return chapter && decidedIn(await this.readLeaf(chapter, options), record);
+    return chapter && decidedIn(await this.leaves.read(chapter, options), record);
   }
 
   /** A record of no LSN. Who wrote it does not matter, so an unknown outcome is only a reason to look again. */
@@ -330,54 +331,9 @@ export class VolumeLog {
     for (let chapter: Chapter | undefined; (chapter = this.#unstored()); ) {
       const next = this.chapters[this.chapters.indexOf(chapter) + 1];
       next.leaf!.image ??= imageAfter(chapter.leaf!, this.vid);
-      await this.#store(chapter);
+      await this.leaves.put(chapter);
       this.epoch++;
     }
-  }
-
-  async #store(chapter: Chapter): Promise<void> {
-    const id = SegmentId.random();
-    const key = leafKey(this.vid, id);
-    const bytes = encodeLeaf(key, this.vid, chapter.leaf!);
-    await putOwn(this.#objects, key, bytes);
-    chapter.entry = chapter.describe({ id, checksum: checksumIn(bytes), byteLength: bytes.length });
-  }
-
-  /** A chapter's contents: those at hand, else its leaf, which is not kept. */
-  async readLeaf(chapter: Chapter, options?: CallOptions): Promise<Leaf> {
-    if (chapter.leaf) return chapter.leaf;
-    const read = async (refresh: boolean) =>
-      this.#decodeLeaf(chapter.entry!, await this.#objects.get(this.#leafKey(chapter), { ...options, refresh }));
-    try {
-      return await read(false);
-    } catch (error) {
-      // What a cache on the way has kept may be damaged: the storage itself is asked before that is said of it.
-      if (error instanceof Corrupt) return await read(true);
-      throw error;
-    }
-  }
-
-  /** `readLeaf` where the storage can read in place; `undefined` where it cannot. */
-  readLeafSync(chapter: Chapter): Leaf | undefined {
-    const { sync } = this.#objects;
-    return chapter.leaf ?? (sync && this.#decodeLeaf(chapter.entry!, sync.get(this.#leafKey(chapter))));
-  }
-
-  #leafKey(chapter: Chapter): string {
-    return leafKey(this.vid, chapter.entry!.id);
-  }
-
-  #decodeLeaf(entry: LeafEntry, bytes: Uint8Array | undefined): Leaf {
-    const key = leafKey(this.vid, entry.id);
-    const mismatch = (expected: string, actual: string) =>
-      new Corrupt("leaf that the manifest names", { key, byteOffset: 0, expected, actual });
-    if (!bytes) throw mismatch(`${entry.byteLength} bytes`, "no object");
-    const { leaf, checksum } = decodeLeaf(bytes, key, this.vid);
-    if (compareBytes(checksum, entry.checksum) !== 0) throw mismatch(toHex(entry.checksum), toHex(checksum));
-    if (leaf.firstLsn !== entry.firstLsn || leaf.times.length !== entry.lsnCount) {
-      throw mismatch(`LSN ${entry.firstLsn} and ${entry.lsnCount} in all`, `${leaf.firstLsn}, ${leaf.times.length}`);
-    }
-    return leaf;
   }
 
   /** Goes on from a newer manifest. */

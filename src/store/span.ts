@@ -138,13 +138,13 @@ export class Span implements Loadable {
   }
 
   async load(options?: CallOptions): Promise<void> {
-    const leaf = await this.#log.readLeaf(this.chapter, options);
+    const leaf = await this.#log.leaves.read(this.chapter, options);
     this.chapter.leaf ??= leaf;
     this.#onChange();
   }
 
   loadSync(): boolean {
-    const leaf = this.#log.readLeafSync(this.chapter);
+    const leaf = this.#log.leaves.readSync(this.chapter);
     this.chapter.leaf ??= leaf;
     this.#onChange();
     return leaf !== undefined;

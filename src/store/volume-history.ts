@@ -28,7 +28,7 @@ export class VolumeHistory {
   async infoOf(lsn: number, options?: CallOptions): Promise<LsnInfo> {
     if (lsn === this.#log.lsn) return { timeMs: this.#log.time, pageCount: this.#log.pageCount };
     const chapter = this.#chapterOf(lsn);
-    const leaf = await this.#log.readLeaf(chapter, options);
+    const leaf = await this.#log.leaves.read(chapter, options);
     // Kept: who asks for a snapshot will read pages of it.
     chapter.leaf ??= leaf;
     const i = lsn - leaf.firstLsn;
@@ -47,7 +47,7 @@ export class VolumeHistory {
     const chapters = this.#log.chapters.filter((chapter) => chapter.lsnCount > 0);
     const chapter = chapters.findLast((candidate) => candidate.firstTime <= timeMs);
     if (!chapter) return 0;
-    const { times, firstLsn } = await this.#log.readLeaf(chapter, options);
+    const { times, firstLsn } = await this.#log.leaves.read(chapter, options);
     let low = 0;
     let high = times.length;
     while (low < high) {
@@ -61,7 +61,7 @@ export class VolumeHistory {
   /** The commits from LSN `from` to LSN `to`, both included and both of the log. */
   async *commits(from: number, to: number, options?: CallOptions): AsyncGenerator<CommitInfo> {
     for (let lsn = from; lsn <= to; ) {
-      const { firstLsn, times, pageCounts, changed } = await this.#log.readLeaf(this.#chapterOf(lsn), options);
+      const { firstLsn, times, pageCounts, changed } = await this.#log.leaves.read(this.#chapterOf(lsn), options);
       for (; lsn <= to && lsn < firstLsn + times.length; lsn++) {
         const i = lsn - firstLsn;
         yield {
@@ -83,7 +83,7 @@ export class VolumeHistory {
     const lists: Uint32Array[] = [];
     const ranges: (readonly [from: number, to: number])[] = [];
     for (let lsn = from + 1; lsn <= to; ) {
-      const leaf = await this.#log.readLeaf(this.#chapterOf(lsn), options);
+      const leaf = await this.#log.leaves.read(this.#chapterOf(lsn), options);
       for (const reference of leaf.references) {
         if (reference.baseLsn > to || lastLsnIn(reference) <= from) continue;
         lists.push(await this.#offsetsIn(reference, from, to, options));

@@ -76,7 +76,7 @@ async function neededKeys(log: VolumeLog): Promise<Set<string>> {
   const needed = new Set<string>();
   const add = ({ segmentId, location }: Reference) => needed.add(placeOf(log.vid, segmentId, location).key);
   for (const chapter of log.chapters) {
-    const { references, image } = await log.readLeaf(chapter);
+    const { references, image } = await log.leaves.read(chapter);
     references.forEach(add);
     image?.references.forEach(add);
   }

@@ -317,7 +317,7 @@ export class Oracle implements Watcher {
       const who = hint ? "a reader at the end" : "a reader without a head at the end";
       this.refreshed(log, this.floor, who);
       if (log.nextRecord <= this.decided) fail(`${who} read to record ${log.nextRecord - 1} of ${this.decided}`);
-      for (const chapter of log.chapters) this.#checkLeaf(await log.readLeaf(chapter), who);
+      for (const chapter of log.chapters) this.#checkLeaf(await log.leaves.read(chapter), who);
     }
     if (head) objects.set(headKey, head);
     for (const { nonce, record } of this.#committed.values()) {

@@ -42,7 +42,7 @@ async function placesOf(objects: ObjectStore, vid: Held["volume"]["id"]): Promis
   await log.refresh();
   const places = new Set<string>();
   for (const chapter of log.chapters) {
-    const { references, image } = await log.readLeaf(chapter);
+    const { references, image } = await log.leaves.read(chapter);
     for (const { segmentId, location } of [...references, ...(image?.references ?? [])]) {
       places.add(placeOf(vid, segmentId, location).key);
     }

@@ -34,7 +34,7 @@ const append = (log: VolumeLog, count = 1, meta?: Uint8Array) =>
 async function contentsOf(log: VolumeLog) {
   const lsns: unknown[] = [];
   for (const chapter of log.chapters) {
-    const { firstLsn, times, pageCounts, drops } = await log.readLeaf(chapter);
+    const { firstLsn, times, pageCounts, drops } = await log.leaves.read(chapter);
     expect(firstLsn).toBe(chapter.firstLsn);
     times.forEach((time, i) => {
       lsns.push([firstLsn + i, time, pageCounts[i], drops.filter(({ lsn }) => lsn === firstLsn + i)]);
@@ -84,13 +84,13 @@ describe("a volume's log", () => {
       key,
       bytes.map((byte, i) => byte ^ (i === 100 ? 1 : 0)),
     );
-    await expect(read.readLeaf(read.chapters[1])).rejects.toThrow(Corrupt);
+    await expect(read.leaves.read(read.chapters[1])).rejects.toThrow(Corrupt);
     await objects.delete(key);
-    await expect(read.readLeaf(read.chapters[1])).rejects.toThrow(/no object/);
-    expect(() => read.readLeafSync(read.chapters[1])).toThrow(Corrupt);
+    await expect(read.leaves.read(read.chapters[1])).rejects.toThrow(/no object/);
+    expect(() => read.leaves.readSync(read.chapters[1])).toThrow(Corrupt);
     // Another leaf of the same volume in its place.
     await objects.put(key, (await objects.get(leafKey(vid, read.chapters[0].entry!.id)))!);
-    await expect(read.readLeaf(read.chapters[1])).rejects.toThrow(/another object's bytes/);
+    await expect(read.leaves.read(read.chapters[1])).rejects.toThrow(/another object's bytes/);
   });
 
   async function leafOf(objects: MemoryStore, log: VolumeLog) {

@@ -168,8 +168,16 @@ async function makeLog(random: Random, segmentCount: number): Promise<Made> {
   const last = chapters[chapters.length - 1];
   last.entry = undefined;
   last.leaf = leaves.get(last);
-  const readLeaf = async (chapter: Chapter) => leaves.get(chapter)!;
-  const log = { vid, lsn, epoch: 0, chapters, pageCount: 2 ** 32 - 1, cutoff: 1, readLeaf } as unknown as VolumeLog;
+  const read = async (chapter: Chapter) => leaves.get(chapter)!;
+  const log = {
+    vid,
+    lsn,
+    epoch: 0,
+    chapters,
+    pageCount: 2 ** 32 - 1,
+    cutoff: 1,
+    leaves: { read },
+  } as unknown as VolumeLog;
   return { log, objects, oracle, leaves };
 }
 
