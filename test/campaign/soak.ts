@@ -1,8 +1,10 @@
 /**
  * The soak: every campaign in turn, a stretch at a time, each with a fresh seed that is printed first, so that what fails can be
  * run again. Whichever has had the least time goes next. A table of what was looked at ends it; the first failure ends it at once.
+ * A stretch is a process of its own: some replace the clock, or leave connections behind.
  *
- *     npm run soak -- --minutes 60 [--only NAME,NAME] [--seed N] [--json FILE]
+ *     npm run soak -- --minutes 60 [--only NAME,NAME] [--json FILE]
+ *     npm run soak -- --stretch NAME --seed N
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -32,10 +34,13 @@ interface Campaign {
   stretch(seed: number): Promise<Counts>;
 }
 
-const SIMULATED = { seeds: 20, operations: 1000 };
+const SIMULATED = { seeds: 100, operations: 1000 };
 const LOAD = { readers: 16, reads: 200_000, growthMiB: 64 };
 /** Made by scripts/soak.mjs. */
 const PROGRAMS = { cache: "build/cache-user.mjs", commit: "build/committer.mjs", load: "build/load-readers.mjs" };
+
+/** Of a stretch: what it prints. */
+const MAX_OUTPUT = 64 << 20;
 
 const run = promisify(execFile);
 
@@ -56,7 +61,7 @@ const campaigns: Campaign[] = [
     name: "protocol",
     async stretch(seed) {
       const campaign = new LogCampaign();
-      for (let i = 0; i < 200; i++) await campaign.run(seed + i);
+      for (let i = 0; i < 1000; i++) await campaign.run(seed + i);
       return { schedules: campaign.runs, steps: campaign.steps, ...campaign.counts };
     },
   },
@@ -129,7 +134,7 @@ const campaigns: Campaign[] = [
     name: "hostile segments",
     async stretch(seed) {
       const fuzz = new SegmentFuzz(seed);
-      fuzz.run(20_000);
+      fuzz.run(50_000);
       const { cases, accepted, answers } = fuzz.report;
       return { heads: cases, accepted, "questions, both probes": answers };
     },
@@ -138,7 +143,7 @@ const campaigns: Campaign[] = [
     name: "hostile log objects",
     async stretch(seed) {
       const fuzz = new LogFuzz(seed);
-      fuzz.run(50_000);
+      fuzz.run(100_000);
       const accepted = [...fuzz.report.accepted.values()].reduce((sum, count) => sum + count, 0);
       return { objects: fuzz.report.cases, accepted };
     },
@@ -147,8 +152,8 @@ const campaigns: Campaign[] = [
     name: "boundaries",
     async stretch(seed) {
       const boundaries = new Boundaries(seed);
-      boundaries.runSegments(50_000);
-      await boundaries.runStore(60);
+      boundaries.runSegments(500_000);
+      await boundaries.runStore(600);
       return { cases: boundaries.cases, refused: boundaries.refused };
     },
   },
@@ -158,53 +163,63 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "10" },
     only: { type: "string" },
-    seed: { type: "string" },
+    stretch: { type: "string" },
+    seed: { type: "string", default: String(newSeed()) },
     json: { type: "string" },
   },
 });
-const minutes = Number(values.minutes);
-if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes}: must be a number above 0`);
-const only = values.only?.split(",") ?? [""];
-const chosen = campaigns.filter(({ name }) => only.some((part) => name.includes(part)));
-if (chosen.length === 0)
-  throw new Error(`--only ${values.only}: one of ${campaigns.map(({ name }) => name).join(", ")}`);
 for (const program of Object.values(PROGRAMS)) {
   if (!existsSync(program)) throw new Error(`${program} is missing: run this by "npm run soak"`);
 }
+const names = campaigns.map(({ name }) => name);
+if (values.stretch !== undefined) {
+  const campaign = campaigns.find(({ name }) => name === values.stretch);
+  if (!campaign) throw new Error(`--stretch ${values.stretch}: one of ${names.join(", ")}`);
+  console.log(JSON.stringify(await campaign.stretch(Number(values.seed))));
+} else {
+  await soak(Number(values.minutes), values.only?.split(",") ?? [""]);
+}
 
-const began = performance.now();
-const until = began + minutes * 60_000;
-const done = new Map(chosen.map(({ name }) => [name, { ms: 0, stretches: 0, counts: {} as Counts }]));
-const msOf = ({ name }: Campaign) => done.get(name)!.ms;
+function newSeed(): number {
+  return Math.floor(Math.random() * 2 ** 31);
+}
 
-for (let round = 0; round < chosen.length || performance.now() < until; round++) {
-  const campaign = chosen.reduce((least, next) => (msOf(next) < msOf(least) ? next : least));
-  const seed = round === 0 && values.seed !== undefined ? Number(values.seed) : Math.floor(Math.random() * 2 ** 31);
-  console.log(`${campaign.name}, --seed ${seed}`);
-  const start = performance.now();
-  let counts: Counts;
-  try {
-    counts = await campaign.stretch(seed);
-  } catch (error) {
-    console.error(`FAILED: npm run soak -- --only "${campaign.name}" --seed ${seed} --minutes 0.01`);
-    throw error;
+async function soak(minutes: number, only: readonly string[]): Promise<void> {
+  const chosen = names.filter((name) => only.some((part) => name.includes(part)));
+  if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes}: must be a number above 0`);
+  if (chosen.length === 0) throw new Error(`--only ${values.only}: some of ${names.join(", ")}`);
+  const began = performance.now();
+  const until = began + minutes * 60_000;
+  const done = new Map(chosen.map((name) => [name, { ms: 0, stretches: 0, counts: {} as Counts }]));
+  const msOf = (name: string) => done.get(name)!.ms;
+  for (let round = 0; round < chosen.length || performance.now() < until; round++) {
+    const name = chosen.reduce((least, next) => (msOf(next) < msOf(least) ? next : least));
+    const request = ["--stretch", name, "--seed", `${newSeed()}`];
+    console.log(`${name}, ${request.slice(2).join(" ")}`);
+    const start = performance.now();
+    const { stdout } = await run(process.execPath, ["build/soak.mjs", ...request], { maxBuffer: MAX_OUTPUT }).catch(
+      (error) => {
+        console.error(`FAILED: npm run soak -- --stretch "${name}" ${request.slice(2).join(" ")}`);
+        throw error;
+      },
+    );
+    const counts: Counts = JSON.parse(stdout.slice(stdout.lastIndexOf("{")));
+    const ms = performance.now() - start;
+    const sums = done.get(name)!;
+    sums.ms += ms;
+    sums.stretches++;
+    for (const [what, count] of Object.entries(counts)) sums.counts[what] = (sums.counts[what] ?? 0) + count;
+    console.log(`  ${(ms / 1000).toFixed(1)} s: ${told(counts)}`);
+    if (values.json) writeFileSync(values.json, JSON.stringify(Object.fromEntries(done), undefined, 1));
   }
-  const ms = performance.now() - start;
-  const sums = done.get(campaign.name)!;
-  sums.ms += ms;
-  sums.stretches++;
-  for (const [what, count] of Object.entries(counts)) sums.counts[what] = (sums.counts[what] ?? 0) + count;
-  console.log(`  ${(ms / 1000).toFixed(1)} s: ${told(counts)}`);
-  if (values.json) writeFileSync(values.json, JSON.stringify(Object.fromEntries(done), undefined, 1));
+  console.log(`\n${((performance.now() - began) / 60_000).toFixed(0)} minutes, no failure`);
+  for (const [name, { ms, stretches, counts }] of done) {
+    console.log(`${name}: ${(ms / 60_000).toFixed(1)} min, ${stretches} seeds: ${told(counts)}`);
+  }
 }
 
 function told(counts: Counts): string {
   return Object.entries(counts)
     .map(([what, count]) => `${count.toLocaleString("en")} ${what}`)
     .join(", ");
-}
-
-console.log(`\n${((performance.now() - began) / 60_000).toFixed(0)} minutes, no failure`);
-for (const [name, { ms, stretches, counts }] of done) {
-  console.log(`${name}: ${(ms / 60_000).toFixed(1)} min, ${stretches} seeds: ${told(counts)}`);
 }

@@ -204,6 +204,16 @@ describe("file store", () => {
     expect(await store.putIfAbsent("d/2", text("two"))).toBe("created");
   });
 
+  it("gives no name after its caller has given up, and leaves nothing", async () => {
+    const controller = new AbortController();
+    disk.beforeChange = ({ name }) => {
+      if (name === "sync") controller.abort();
+      return undefined;
+    };
+    await expect(store.putIfAbsent("a", text("x"), { signal: controller.signal })).rejects.toThrow(Aborted);
+    expect(filesUnder(folder)).toEqual([]);
+  });
+
   it("leaves nothing of a torn write", async () => {
     disk.beforeChange = (call) => (call.name === "write" ? "torn" : undefined);
     await expect(store.put("a", text("a long text"))).rejects.toBeInstanceOf(Unavailable);
