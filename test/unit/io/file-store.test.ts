@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Closed, Corrupt, InvalidArgument, NoSpace, ReadOnly, Unavailable } from "../../../src/core/errors.js";
+import { Aborted, Closed, Corrupt, InvalidArgument, NoSpace, ReadOnly, Unavailable } from "../../../src/core/errors.js";
 import { FileStore } from "../../../src/io/file-store.js";
 import { disk, systemError } from "../../helpers/fault-fs.js";
 
