@@ -8,11 +8,12 @@
  */
 import { SegmentId, type VolumeId } from "../../src/core/ids.js";
 import { ENVELOPE_BYTES } from "../../src/format/envelope.js";
+import { decodeLeaf } from "../../src/format/manifest-leaf.js";
 import { encodeStub, isStub } from "../../src/format/manifest-stub.js";
 import type { Reference } from "../../src/format/record-reference.js";
 import { sleep } from "../../src/io/backoff.js";
 import type { ObjectStore } from "../../src/io/object-store.js";
-import { manifestKey, numberIn, placeOf, recordKey, segmentKey } from "../../src/log/keys.js";
+import { leafKey, manifestKey, numberIn, placeOf, recordKey, segmentKey } from "../../src/log/keys.js";
 import { GRACE_MS, type Instant, now } from "../../src/log/look.js";
 import { VolumeLog } from "../../src/log/volume-log.js";
 
@@ -21,6 +22,7 @@ export interface Collected {
   boundary: number;
   records: number;
   segments: number;
+  leaves: number;
   /** Manifests that became stubs. */
   manifests: number;
 }
@@ -35,7 +37,7 @@ const ID_CHARACTERS = 36;
 export async function collect(objects: ObjectStore, vid: VolumeId): Promise<Collected> {
   const log = await VolumeLog.open(objects, vid);
   await log.refresh();
-  if (log.nextRecord === 1) return { boundary: 0, records: 0, segments: 0, manifests: 0 };
+  if (log.nextRecord === 1) return { boundary: 0, records: 0, segments: 0, leaves: 0, manifests: 0 };
   const boundary = await announce(log);
   await waitFrom(now());
   // Its boundary may be a higher one by now. That one was announced later, so nothing is deleted by it.
@@ -45,6 +47,7 @@ export async function collect(objects: ObjectStore, vid: VolumeId): Promise<Coll
     boundary,
     records: await deleteRecords(objects, vid, boundary, needed),
     segments: await deleteSegments(objects, vid, boundary, needed),
+    leaves: await deleteLeaves(objects, log),
     manifests: await replaceManifests(objects, vid),
   };
 }
@@ -116,6 +119,25 @@ async function deleteSegments(
   for await (const { key } of objects.list(folder)) {
     const record = numberIn(ofRecord(key), (k) => ofRecord(segmentKey(vid, k, anyId)));
     if (record === undefined || record > boundary || needed.has(key)) continue;
+    await objects.delete(key);
+    deleted++;
+  }
+  return deleted;
+}
+
+/**
+ * Leaves that no manifest names, and that none can name any more: the leaves of the newest reach further than where they begin.
+ * Whoever put one of the others may be about to publish it.
+ */
+export async function deleteLeaves(objects: ObjectStore, { vid, chapters }: VolumeLog): Promise<number> {
+  const stored = chapters.filter(({ entry }) => entry !== undefined);
+  const named = new Set(stored.map(({ entry }) => leafKey(vid, entry!.id)));
+  const nextRecord = chapters[stored.length].firstRecord;
+  let deleted = 0;
+  for await (const { key } of objects.list(folderOf(leafKey(vid, SegmentId.random())))) {
+    if (named.has(key)) continue;
+    const bytes = await objects.get(key);
+    if (!bytes || decodeLeaf(bytes, key, vid).leaf.firstRecord >= nextRecord) continue;
     await objects.delete(key);
     deleted++;
   }
