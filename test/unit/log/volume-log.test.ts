@@ -1,7 +1,7 @@
 /** One volume's log: what is appended is what others read, whoever publishes which manifest, and contradictions are damage. */
 import { describe, expect, it } from "vitest";
 import { Corrupt, InvalidArgument, NotFound, OutcomeUnknown } from "../../../src/core/errors.js";
-import { VolumeId } from "../../../src/core/ids.js";
+import { toHex, VolumeId } from "../../../src/core/ids.js";
 import { encodeRecord } from "../../../src/format/record.js";
 import type { Range } from "../../../src/format/record-range.js";
 import { MemoryStore } from "../../../src/io/memory-store.js";
@@ -192,6 +192,24 @@ describe("a volume's log", () => {
     expect(await append(log)).toBe("committed");
     expect([log.lsn, log.nextRecord]).toEqual([2, 4]);
     await expect(log.settle(9)).rejects.toThrow(InvalidArgument);
+  });
+
+  it("says of a record that a manifest has taken in which attempt it was, and its LSNs", async () => {
+    const objects = new MemoryStore();
+    const log = await open(objects);
+    const nonces: string[] = [];
+    for (const count of [2, 1, 3]) {
+      await log.append((record, key, nonce) => {
+        nonces.push(toHex(nonce));
+        return encodeRecord(key, vid, record, { nonce, range: rangeOn(log, count) });
+      });
+    }
+    await log.publish({ boundary: 3 });
+    for (const each of [log, await open(objects)]) {
+      expect(await each.settle(1)).toEqual({ nonce: nonces[0], firstLsn: 1, lastLsn: 2 });
+      expect(await each.settle(2)).toEqual({ nonce: nonces[1], firstLsn: 3, lastLsn: 3 });
+      expect(await each.settle(3)).toEqual({ nonce: nonces[2], firstLsn: 4, lastLsn: 6 });
+    }
   });
 
   it("ends with its closing record, for every writer", async () => {
