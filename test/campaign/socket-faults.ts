@@ -6,6 +6,7 @@
  *
  * A failure is thrown. The seed decides operations and faults; the order in which sockets deliver is the machine's.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Conflict, InvalidArgument, OutcomeUnknown, Unavailable } from "../../src/core/errors.js";
 import { verifyObjects } from "../../src/history/verify.js";
 import { S3Store, type S3StoreOptions } from "../../src/io/s3-store.js";
@@ -49,6 +50,7 @@ const RETRY = { attempts: 4, baseMs: 2, capMs: 40 };
 const HANG_MS = 120_000;
 /** A call that is told "unavailable" so often in a row gets nowhere. */
 const MAX_TRIES = 500;
+const LONGEST_PAUSE_MS = 100;
 
 /** An S3 server never answers a range with the whole object; a store refuses that by name. */
 const isWholeForRange = (error: unknown) => error instanceof InvalidArgument && error.message.includes("(status 200)");
@@ -291,6 +293,8 @@ class Campaign {
         else if (error instanceof Unavailable) this.#count("unavailable");
         else throw error;
       }
+      // Without a pause a busy machine, on which requests take too long, is only made busier.
+      await sleep(Math.min(tries, LONGEST_PAUSE_MS));
     }
     throw new Error(`${what} failed ${MAX_TRIES} times in a row`);
   }
