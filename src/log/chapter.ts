@@ -14,8 +14,10 @@ const SEALED_HEAD_BYTES = 256 << 10;
 const SEALED_PAGES = 1 << 18;
 
 export class Chapter {
-  /** Its leaf, once it is stored. */
+  /** Its leaf, once a manifest names it. Until then its contents are not forgotten: a collector may take the leaf. */
   entry: LeafEntry | undefined;
+  /** Its leaf once it was put, for the next manifest to name. */
+  unnamed: LeafEntry | undefined;
   /** Its contents, unless they were forgotten. */
   leaf: Leaf | undefined;
   readonly firstLsn: number;

@@ -18,13 +18,13 @@ export class Leaves {
     this.#vid = vid;
   }
 
-  /** Puts a chapter's leaf: durable when it resolves, for a manifest to name. */
-  async put(chapter: Chapter): Promise<void> {
+  /** Puts a chapter's leaf: durable when it resolves. Gives what a manifest says of it. */
+  async put(chapter: Chapter): Promise<LeafEntry> {
     const id = SegmentId.random();
     const key = leafKey(this.#vid, id);
     const bytes = encodeLeaf(key, this.#vid, chapter.leaf!);
     await putOwn(this.#objects, key, bytes);
-    chapter.entry = chapter.describe({ id, checksum: checksumIn(bytes), byteLength: bytes.length });
+    return chapter.describe({ id, checksum: checksumIn(bytes), byteLength: bytes.length });
   }
 
   /** A chapter's contents: those at hand, else its leaf, which is not kept. */

@@ -280,6 +280,7 @@ export class VolumeLog {
     await this.#storeChapters();
     const generation = this.#generation + 1;
     const records = this.nextRecord - 1;
+    const sealed = this.#sealed;
     const manifest = { ...this.#manifest(), boundary: Math.max(boundary, this.boundary) };
     const began = now();
     if (!(await this.#manifests.put(generation, manifest))) {
@@ -287,6 +288,7 @@ export class VolumeLog {
       if (newer) await this.#takeOver(newer);
       return false;
     }
+    for (const chapter of sealed) chapter.entry ??= chapter.unnamed;
     // What was put is the newest: when it was put there was none.
     if (generation > this.#generation) {
       this.#generation = generation;
@@ -299,7 +301,7 @@ export class VolumeLog {
 
   /** Brings the hint up to date, which costs less than a manifest; publishes one where that is needed for it. */
   async publishHead(): Promise<void> {
-    if (this.#generation === 0 || this.#unstored()) {
+    if (this.#generation === 0 || this.#sealed.some(({ entry }) => !entry)) {
       await this.publish();
       return;
     }
@@ -317,21 +319,25 @@ export class VolumeLog {
       time: this.time,
       pageCount: this.pageCount,
       meta: this.meta,
-      leaves: this.chapters.slice(0, -1).map((chapter) => chapter.entry!),
+      leaves: this.#sealed.map(({ entry, unnamed }) => (entry ?? unnamed)!),
       tail: this.tail.leaf!,
     };
   }
 
-  #unstored(): Chapter | undefined {
-    return this.chapters.find((chapter, i) => !chapter.entry && i < this.chapters.length - 1);
+  /** All chapters but the one that is being filled. */
+  get #sealed(): Chapter[] {
+    return this.chapters.slice(0, -1);
   }
 
   /** Puts the leaves of chapters that are full, and makes the image of each chapter behind one. */
   async #storeChapters(): Promise<void> {
-    for (let chapter: Chapter | undefined; (chapter = this.#unstored()); ) {
+    for (
+      let chapter: Chapter | undefined;
+      (chapter = this.#sealed.find(({ entry, unnamed }) => !entry && !unnamed));
+    ) {
       const next = this.chapters[this.chapters.indexOf(chapter) + 1];
       next.leaf!.image ??= imageAfter(chapter.leaf!, this.vid);
-      await this.leaves.put(chapter);
+      chapter.unnamed = await this.leaves.put(chapter);
       this.epoch++;
     }
   }

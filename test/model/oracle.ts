@@ -44,6 +44,8 @@ export const NO_COUNTS = {
   stubs: 0,
   /** Records that were put at a key that was free again. */
   reused: 0,
+  /** Leaves that were collected. */
+  leaves: 0,
 };
 
 export function addCounts(to: typeof NO_COUNTS, { counts }: Oracle): void {
@@ -104,8 +106,21 @@ export class Oracle implements Watcher {
     if (record !== undefined) this.#recordChanged(operation, record, key, bytes, effect);
     else if (generation !== undefined) this.#manifestChanged(operation, generation, key, bytes, effect);
     else if (key === manifestHeadKey(this.vid)) this.#headChanged(operation, bytes);
+    else if (key.startsWith(`v/${this.vid}/f/`)) this.#leafChanged(operation, key, before);
     else if (key.startsWith("v/") && operation === "delete") fail(`${key} was deleted`);
     else if (operation === "delete" && before) this.#segmentDeleted(key);
+  }
+
+  /** One may go that no manifest names, where the newest one's leaves reach further than where it begins. */
+  #leafChanged(operation: Write, key: string, before: Uint8Array | undefined): void {
+    if (operation === "put") fail(`${key} was overwritten`);
+    if (operation !== "delete" || !before) return;
+    const manifest = this.#manifests.at(-1);
+    const isNamed = this.#manifests.some((each) => each?.leaves.some(({ id }) => leafKey(this.vid, id) === key));
+    if (isNamed) fail(`${key}, which a manifest names, was deleted`);
+    const { firstRecord } = decodeLeaf(before, key, this.vid).leaf;
+    if (firstRecord >= (manifest?.tail.firstRecord ?? 0)) fail(`${key} was deleted, and may still be published`);
+    this.counts.leaves++;
   }
 
   #recordChanged(operation: Write, record: number, key: string, bytes: Uint8Array | undefined, effect: boolean): void {

@@ -1,6 +1,6 @@
 /** One volume's log: what is appended is what others read, whoever publishes which manifest, and contradictions are damage. */
 import { describe, expect, it } from "vitest";
-import { Corrupt, InvalidArgument, NotFound, OutcomeUnknown } from "../../../src/core/errors.js";
+import { Corrupt, InvalidArgument, NotFound, OutcomeUnknown, Unavailable } from "../../../src/core/errors.js";
 import { toHex, VolumeId } from "../../../src/core/ids.js";
 import { encodeRecord } from "../../../src/format/record.js";
 import type { Range } from "../../../src/format/record-range.js";
@@ -9,6 +9,7 @@ import type { ObjectStore } from "../../../src/io/object-store.js";
 import { leafKey, manifestHeadKey, manifestKey, recordKey } from "../../../src/log/keys.js";
 import { now } from "../../../src/log/look.js";
 import { VolumeLog } from "../../../src/log/volume-log.js";
+import { deleteLeaves } from "../../helpers/collector.js";
 import { FaultStore } from "../../helpers/fault-store.js";
 import { Random, runSeed } from "../../helpers/random.js";
 
@@ -91,6 +92,27 @@ describe("a volume's log", () => {
     // Another leaf of the same volume in its place.
     await objects.put(key, (await objects.get(leafKey(vid, read.chapters[0].entry!.id)))!);
     await expect(read.leaves.read(read.chapters[1])).rejects.toThrow(/another object's bytes/);
+  });
+
+  it("keeps the contents of a leaf that no manifest names, which may be collected, and no hint names it", async () => {
+    const inner = new MemoryStore();
+    const objects = new FaultStore(inner, () => undefined);
+    const log = await open(objects);
+    await log.publish();
+    for (let i = 0; i < 12; i++) await append(log, 1000);
+    objects.plan = ({ key }) => (key.includes("/m/") ? "fail" : undefined);
+    await expect(log.publish()).rejects.toThrow(Unavailable);
+    const [first] = log.chapters;
+    expect(first.unnamed && !first.entry).toBe(true);
+    const other = await open(inner);
+    await other.refresh();
+    expect(await other.publish()).toBe(true);
+    expect(await deleteLeaves(inner, other)).toBe(2);
+    expect(await contentsOf(log)).toEqual(await contentsOf(other));
+    objects.plan = () => undefined;
+    await log.publishHead();
+    expect(await contentsOf(await open(inner))).toEqual(await contentsOf(other));
+    expect(log.chapters.slice(0, -1).every(({ entry }) => entry)).toBe(true);
   });
 
   async function leafOf(objects: MemoryStore, log: VolumeLog) {
