@@ -84,11 +84,12 @@ export class CacheStore extends StoreWrapper {
 
   override async get(key: string, options: CallOptions = {}): Promise<Bytes> {
     checkKey(key);
-    if (this.#isClosed || !this.#options.isImmutable(key)) return await this.inner.get(key, options);
+    if (this.#isClosed || options.lasting || !this.#options.isImmutable(key)) return await this.inner.get(key, options);
     throwIfAborted(options.signal, `reading ${key}`);
     const cached = options.refresh
       ? undefined
       : await unlessAborted(this.#wholeObject(key), options.signal, `reading ${key}`);
+    if (cached) this.inner.noteSeen?.(key);
     const bytes = cached ?? (await this.#getThrough(key, options));
     this.#tell(key, 0, bytes?.length ?? 0, cached !== undefined);
     return bytes;

@@ -200,6 +200,11 @@ export class FileStore implements ObjectStore {
     this.#writable = true;
   }
 
+  noteSeen(key: string): void {
+    checkKey(key);
+    this.#writer.noteSeen(key);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#descriptors.clear();

@@ -23,6 +23,8 @@ const SYNCS_AT_ONCE = 16;
 const ELSEWHERE = "Commits cannot be made safe there: use a folder on another file system";
 const LINK_UNSUPPORTED = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
 
+/** A folder that is there no more, or became something else, holds nothing. */
+const GONE = ["ENOENT", "ENOTDIR"];
 /** Of syncing the folder that the store's folder was found in: it belongs to somebody else, who made that durable. */
 const NOT_OURS = ["EACCES", "EPERM", "EROFS", "EINVAL", "ENOTSUP"];
 
@@ -137,17 +139,18 @@ export class FileWriter {
     }
   }
 
-  /** Makes the names in `folder` durable. `mayBeGone`: there may be none any more. */
-  async #settleFolder(folder: string, mayBeGone = false): Promise<void> {
+  /** Makes the names in `folder` durable. `isOther`: nothing is being written there, and it may be gone. */
+  async #settleFolder(folder: string, isOther = false): Promise<void> {
     const sight = this.#unsynced.get(folder);
     try {
       await this.#syncFolder(folder);
-    } catch (error) {
-      if (!mayBeGone || systemCode(error) !== "ENOENT") {
+    } catch (cause) {
+      if (!isOther || !GONE.includes(systemCode(cause) ?? "")) {
         this.#note(folder);
-        throw new Unavailable(`syncing ${folder} failed: what was written there may or may not survive a power cut`, {
-          cause: error,
-        });
+        const what = isOther
+          ? `an object was read there, and nothing is written on top of it before it is durable`
+          : `what was written there may or may not survive a power cut`;
+        throw new Unavailable(`syncing ${folder} failed: ${what}`, { cause });
       }
     }
     // What was seen during the sync may have come too late for it.

@@ -13,6 +13,7 @@ import { type HttpAnswer, HttpClient, type HttpOptions, hostOf } from "./http-re
 import { parseHttpUrl } from "./http-url.js";
 import { checkKey, checkPrefix, checkRange } from "./object-key.js";
 import { type CallOptions, newIoStats, type ObjectInfo, type ObjectStore, type RangeOptions } from "./object-store.js";
+import { unlessAborted } from "./shared-request.js";
 
 export class HttpStore implements ObjectStore {
   readonly url: string;
@@ -109,10 +110,10 @@ export class HttpStore implements ObjectStore {
   async #hasPagesForAbsent(signal: AbortSignal | undefined): Promise<boolean> {
     this.#pagesForAbsent ??= this.#askForAbsent();
     try {
-      return await this.#pagesForAbsent;
+      return await unlessAborted(this.#pagesForAbsent, signal, `reading from ${this.url}`);
     } catch (error) {
-      this.#pagesForAbsent = undefined;
       throwIfAborted(signal, `reading from ${this.url}`);
+      this.#pagesForAbsent = undefined;
       throw error;
     }
   }

@@ -83,6 +83,8 @@ export interface ObjectStore {
   readonly sync?: SyncReads | undefined;
   /** How often to try what this store does not repeat by itself (`putIfAbsent`), and how long to wait in between. */
   readonly backoff?: BackoffPolicy | undefined;
+  /** An object was seen, though not here (in a cache): what is put from now on may build on it, as after a `get`. */
+  noteSeen?(key: string): void;
   close(): Promise<void>;
 }
 

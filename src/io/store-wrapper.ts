@@ -53,6 +53,10 @@ export abstract class StoreWrapper implements ObjectStore {
     return this.inner.checkWritable(options);
   }
 
+  noteSeen(key: string): void {
+    this.inner.noteSeen?.(key);
+  }
+
   close(): Promise<void> {
     return this.inner.close();
   }

@@ -227,6 +227,7 @@ export class VolumeLog {
   async settle(record: number, options?: CallOptions): Promise<DecidedRecord | undefined> {
     const key = recordKey(this.vid, record);
     for (;;) {
+      const isKnown = record < this.nextRecord;
       const bytes = await this.#objects.get(key, { ...options, probing: true, lasting: true });
       await this.#look(options);
       if (record <= this.boundary) return await this.#decided(record, options);
@@ -234,6 +235,7 @@ export class VolumeLog {
         const { nonce, range } = decodeRecord(bytes, key, this.vid, record);
         return { nonce, firstLsn: range.firstLsn, lastLsn: lastLsnOf(range) };
       }
+      if (isKnown) throw this.#gone(record);
       await this.refresh(options);
       if (record > this.nextRecord || (this.closed && record >= this.nextRecord)) {
         throw new InvalidArgument(`record ${record} of volume ${this.vid} was never tried: the log ends before it`);
@@ -277,24 +279,23 @@ export class VolumeLog {
     if (boundary >= this.nextRecord) {
       throw new InvalidArgument(`boundary ${boundary} of volume ${this.vid}: its log ends at ${this.nextRecord - 1}`);
     }
-    await this.#storeChapters();
+    // Whatever is sealed meanwhile is put as well: nothing may come between the last leaf and the manifest's contents.
+    while (this.#unput) await this.#storeChapter(this.#unput);
     const generation = this.#generation + 1;
     const records = this.nextRecord - 1;
     const sealed = this.#sealed;
     const manifest = { ...this.#manifest(), boundary: Math.max(boundary, this.boundary) };
-    const began = now();
     if (!(await this.#manifests.put(generation, manifest))) {
       const newer = await this.#manifests.readNewer(this.#generation);
       if (newer) await this.#takeOver(newer);
       return false;
     }
     for (const chapter of sealed) chapter.entry ??= chapter.unnamed;
-    // What was put is the newest: when it was put there was none.
+    // No look: another may have put the same bytes long ago, and others newer ones since.
     if (generation > this.#generation) {
       this.#generation = generation;
       this.boundary = manifest.boundary;
       this.#recordsInManifest = this.#recordsInHead = records;
-      this.#looked = began;
     }
     return true;
   }
@@ -308,6 +309,20 @@ export class VolumeLog {
     const records = this.nextRecord - 1;
     await this.#manifests.putHead(this.#generation, this.#manifest());
     this.#recordsInHead = records;
+  }
+
+  /**
+   * Publishes that the log is closed, in the hint as well: whoever opens the volume by its id sees nothing else.
+   *
+   * @throws Unavailable: to be called again.
+   */
+  async publishClosing(options?: CallOptions): Promise<void> {
+    while (!(await this.publish()));
+    const head = await this.#manifests.readHead(options);
+    if (head?.manifest.closed) return;
+    throw new Unavailable(
+      `${this.#objects.url} did not take the hint that volume ${this.vid} is closed, which was closed; drop it again`,
+    );
   }
 
   #manifest(): Manifest {
@@ -329,17 +344,16 @@ export class VolumeLog {
     return this.chapters.slice(0, -1);
   }
 
-  /** Puts the leaves of chapters that are full, and makes the image of each chapter behind one. */
-  async #storeChapters(): Promise<void> {
-    for (
-      let chapter: Chapter | undefined;
-      (chapter = this.#sealed.find(({ entry, unnamed }) => !entry && !unnamed));
-    ) {
-      const next = this.chapters[this.chapters.indexOf(chapter) + 1];
-      next.leaf!.image ??= imageAfter(chapter.leaf!, this.vid);
-      chapter.unnamed = await this.leaves.put(chapter);
-      this.epoch++;
-    }
+  get #unput(): Chapter | undefined {
+    return this.#sealed.find(({ entry, unnamed }) => !entry && !unnamed);
+  }
+
+  /** Puts the leaf of a chapter that is full, and makes the image of the chapter behind it. */
+  async #storeChapter(chapter: Chapter): Promise<void> {
+    const next = this.chapters[this.chapters.indexOf(chapter) + 1];
+    next.leaf!.image ??= imageAfter(chapter.leaf!, this.vid);
+    chapter.unnamed = await this.leaves.put(chapter);
+    this.epoch++;
   }
 
   /** Goes on from a newer manifest. */
@@ -348,9 +362,18 @@ export class VolumeLog {
     const next = new VolumeLog(this.#objects, this.vid);
     next.traits = this.traits;
     next.#adopt(newer);
-    do await next.refresh(options);
-    while (next.nextRecord < this.nextRecord);
+    do {
+      const known = this.nextRecord;
+      await next.refresh(options);
+      if (next.nextRecord < known) throw this.#gone(next.nextRecord);
+    } while (next.nextRecord < this.nextRecord);
     if (next.#generation > this.#generation) this.#replaceBy(next);
+  }
+
+  /** A record above the boundary that was read before. */
+  #gone(record: number): Corrupt {
+    const key = recordKey(this.vid, record);
+    return new Corrupt("record that was read before", { key, byteOffset: 0, expected: "an object", actual: "none" });
   }
 
   #replaceBy(next: VolumeLog): void {

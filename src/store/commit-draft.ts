@@ -3,6 +3,7 @@
  * it is put on top of the winner without touching a page: segments know nothing but rLSNs.
  */
 import { InvalidArgument, throwIfAborted } from "../core/errors.js";
+import type { VolumeId } from "../core/ids.js";
 import { MAX_OFFSET, MAX_PAGE_COUNT, toPageCount } from "../core/numbers.js";
 import { encodeRecord, MAX_META_BYTES } from "../format/record.js";
 import type { Drop, Range } from "../format/record-range.js";
@@ -110,8 +111,14 @@ export function placeDraft(draft: Draft, log: VolumeLog, record: number): Range 
   return range;
 }
 
-export function encodeDraft(draft: Draft, log: VolumeLog, record: number, key: string, nonce: Uint8Array): Uint8Array {
-  const range = placeDraft(draft, log, record);
+export function encodeDraft(
+  draft: Draft,
+  range: Range,
+  vid: VolumeId,
+  record: number,
+  key: string,
+  nonce: Uint8Array,
+): Uint8Array {
   const attachments = draft.segments.flatMap(({ attached }) => attached ?? []);
-  return encodeRecord(key, log.vid, record, { nonce, range, meta: draft.meta }, attachments);
+  return encodeRecord(key, vid, record, { nonce, range, meta: draft.meta }, attachments);
 }

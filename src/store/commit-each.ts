@@ -88,8 +88,9 @@ async function commitGroups(
     await filter(written, outcomes, async (participant) => {
       const { commit, segments, record } = participant;
       const draft = { lsns: [lsns.get(participant)!], segments, meta: commit.meta, record };
-      const { lastLsn } = await participant.writer.append(draft, commit.expectedLsn, options);
-      const { lsn, pageCount } = await commit.volume.committed(lastLsn);
+      const { lsn, pageCount } = commit.volume.committed(
+        await participant.writer.append(draft, commit.expectedLsn, options),
+      );
       outcomes.set(commit, { status: "committed", lsn, pageCount });
     });
   }

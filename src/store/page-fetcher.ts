@@ -12,6 +12,7 @@ import { type PlacedPage, rangeOf, runsOf } from "./page-runs.js";
 /** A request that is under way, or about to be sent. */
 interface Run {
   readonly request: SharedRequest<void>;
+  readonly pages: readonly Wanted[];
   /** What was wrong with a page, by its local number: told to who asked for it, and to nobody else. */
   readonly failures: Map<number, unknown>;
 }
@@ -53,6 +54,9 @@ export class PageFetcher {
   async load(page: PlacedPage, ahead: readonly PlacedPage[], options?: CallOptions): Promise<void> {
     this.#counts.misses++;
     let run = this.#runOf(page);
+    const joined = run?.pages.find(({ local }) => local === page.local);
+    // It was on its way for nobody: now somebody waits, so the storage is asked before it is called damaged.
+    if (joined) joined.isAwaited = true;
     if (!run) {
       this.#want(page, true);
       for (const other of ahead) if (!this.#runOf(other)) this.#want(other, false);
@@ -99,7 +103,7 @@ export class PageFetcher {
         this.#end(pages, run);
       }
     });
-    const run: Run = { request, failures };
+    const run: Run = { request, pages, failures };
     let underWay = this.#underWay.get(place);
     if (!underWay) this.#underWay.set(place, (underWay = new Map()));
     for (const { local } of pages) underWay.set(local, run);

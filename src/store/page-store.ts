@@ -8,6 +8,7 @@ import { DEFAULT_PAGE_SIZE, toPageSize } from "../core/numbers.js";
 import type { CatalogEntry } from "../format/catalog.js";
 import type { CacheStats } from "../io/block-cache.js";
 import type { IoStats } from "../io/object-store.js";
+import { unlessAborted } from "../io/shared-request.js";
 import { Catalog, checkName, isVolumeId } from "../log/catalog.js";
 import { now } from "../log/look.js";
 import { VolumeLog } from "../log/volume-log.js";
@@ -166,9 +167,10 @@ export class PageStore implements AsyncDisposable {
     await this.#catalog.refresh(options);
     const entry = this.#catalog.get(nameOrId);
     const isGuess = opening !== undefined && entry.vid.equals(guess!.vid);
-    return await this.#keep(entry, () =>
+    const kept = this.#keep(entry, () =>
       isGuess ? opening : VolumeLog.open(this.#context.objects, entry.vid, options),
     );
+    return await unlessAborted(kept, options?.signal, `opening volume ${entry.vid}`);
   }
 
   /** One `Volume` for each id, however often it is asked for. */
@@ -208,7 +210,7 @@ export class PageStore implements AsyncDisposable {
    * Drops a volume: no commit to it succeeds from now on, whoever holds it open, and its name is free. If it fails half-way,
    * call it again.
    *
-   * @throws NotFound
+   * @throws NotFound, Unavailable
    */
   async dropVolume(nameOrId: string | VolumeId, options?: CallOptions): Promise<void> {
     await this.#context.checkWritable(options);

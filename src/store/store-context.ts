@@ -2,6 +2,7 @@
 import { Closed, Conflict, InvalidArgument, throwIfAborted } from "../core/errors.js";
 import type { Sha256 } from "../core/sha256.js";
 import type { CallOptions, ObjectStore } from "../io/object-store.js";
+import { unlessAborted } from "../io/shared-request.js";
 import type { Core } from "../probe/core.js";
 import type { WasmProbe } from "../probe/wasm-probe.js";
 import type { PageFrames } from "../segment/page-frames.js";
@@ -58,7 +59,7 @@ export class StoreContext {
         this.#writable = undefined;
       });
     }
-    await this.#writable;
+    await unlessAborted(this.#writable, options?.signal, "the write");
   }
 }
 

@@ -15,6 +15,9 @@ export interface LsnInfo {
   readonly pageCount: number;
 }
 
+/** Of one answer of `changedOffsets`: 256 MiB. */
+const MAX_CHANGED = 2 ** 26;
+
 export class VolumeHistory {
   readonly #log: VolumeLog;
   readonly #context: PartContext;
@@ -127,6 +130,11 @@ function union(
   let length = 0;
   for (const list of lists) length += list.length;
   for (const [from, to] of covered) length += to - from;
+  if (length > MAX_CHANGED) {
+    throw new InvalidArgument(
+      `${length} offsets changed, and one answer holds at most ${MAX_CHANGED}. Ask for fewer LSNs, or compare page counts`,
+    );
+  }
   const all = new Uint32Array(length);
   let at = 0;
   for (const list of lists) {

@@ -1,10 +1,12 @@
 /** Commits to one volume: makes a draft, and puts it on top of the newest LSN until it wins or must not. */
 import { Corrupt, InvalidArgument, throwIfAborted, Unavailable } from "../core/errors.js";
+import { compareBytes } from "../core/ids.js";
+import { lastLsnOf, type Range } from "../format/record-range.js";
 import type { CallOptions } from "../io/object-store.js";
 import { placeOf, segmentKey } from "../log/keys.js";
 import { putOwn } from "../log/put-once.js";
 import type { VolumeLog } from "../log/volume-log.js";
-import { checkMeta, type Draft, type DraftLsn, draftLsn, encodeDraft, iterate } from "./commit-draft.js";
+import { checkMeta, type Draft, type DraftLsn, draftLsn, encodeDraft, iterate, placeDraft } from "./commit-draft.js";
 import { SegmentWriter, type SegmentWriterContext } from "./segment-writer.js";
 import { checkExpectedLsn, conflict } from "./store-context.js";
 import type { Commit, CommitOptions } from "./types.js";
@@ -15,6 +17,9 @@ const MAX_ATTEMPTS = 32;
 export interface LsnRange {
   readonly firstLsn: number;
   readonly lastLsn: number;
+  /** Of the last LSN. */
+  readonly pageCount: number;
+  readonly timeMs: number;
 }
 
 export class VolumeWriter {
@@ -78,12 +83,15 @@ export class VolumeWriter {
         await this.#moveSegments(draft, options);
         continue;
       }
-      let lastLsn = 0;
+      let range: Range | undefined;
       const outcome = await log.append((record, key, nonce) => {
-        lastLsn = log.lsn + draft.lsns.length;
-        return encodeDraft(draft, log, record, key, nonce);
+        range = placeDraft(draft, log, record);
+        return encodeDraft(draft, range, log.vid, record, key, nonce);
       });
-      if (outcome === "committed") return { firstLsn: lastLsn - draft.lsns.length + 1, lastLsn };
+      if (outcome === "committed") {
+        const { firstLsn, times, pageCounts } = range!;
+        return { firstLsn, lastLsn: lastLsnOf(range!), pageCount: pageCounts.at(-1)!, timeMs: times.at(-1)! };
+      }
     }
     throw conflict(`${log.vid}`, expectedLsn, log.lsn);
   }
@@ -95,15 +103,17 @@ export class VolumeWriter {
     for (const segment of draft.segments) {
       if (segment.attached) continue;
       const { key } = placeOf(vid, segment.segmentId, segment.location!);
-      const bytes = await objects.get(key, options);
+      let bytes = await objects.get(key, options);
+      const isWhole = () => bytes === undefined || compareBytes(this.#context.sha256(bytes), segment.sha256) === 0;
+      if (!isWhole()) bytes = await objects.get(key, { ...options, refresh: true });
       if (!bytes) {
         throw new Unavailable(
           `${objects.url} does not show ${key}, a segment of this commit, any more: it may have been collected, because the ` +
             "commit took very long. Nothing was committed. Try again.",
         );
       }
-      if (bytes.length !== segment.byteLength) {
-        const [expected, actual] = [`${segment.byteLength} bytes`, `${bytes.length}`];
+      if (!isWhole()) {
+        const [expected, actual] = [`the ${segment.byteLength} bytes that were written`, `${bytes.length} others`];
         throw new Corrupt("segment of a commit under way", { key, byteOffset: 0, expected, actual });
       }
       await putOwn(objects, segmentKey(vid, record, segment.segmentId), bytes, options);

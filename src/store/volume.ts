@@ -14,7 +14,7 @@ import type { AttemptOutcome, CallOptions, Commit, CommitInfo, CommitOptions } f
 import type { VolumeHandle } from "./volume-handle.js";
 import { VolumeHistory } from "./volume-history.js";
 import { VolumeSharing } from "./volume-sharing.js";
-import { VolumeWriter } from "./volume-writer.js";
+import { type LsnRange, VolumeWriter } from "./volume-writer.js";
 
 /** A manifest is published when so many records are in none: opening reads at most about that many. */
 const RECORDS_PER_MANIFEST = 64;
@@ -85,30 +85,31 @@ export class Volume {
     { expectedLsn, signal }: CommitOptions,
   ): Promise<Snapshot> {
     await this.#store.checkWritable({ signal });
-    return await this.exclusively(async (writer) => {
-      const { lastLsn } = await writer.commit(commits, { expectedLsn, signal });
-      return await this.committed(lastLsn);
-    });
+    return await this.exclusively(
+      async (writer) => {
+        return this.committed(await writer.commit(commits, { expectedLsn, signal }));
+      },
+      { signal },
+    );
   }
 
   /** Runs a task that commits, alone on this volume in this store. */
-  async exclusively<T>(task: (writer: VolumeWriter, log: VolumeLog) => Promise<T>): Promise<T> {
+  async exclusively<T>(task: (writer: VolumeWriter, log: VolumeLog) => Promise<T>, options?: CallOptions): Promise<T> {
     try {
       return await this.#mutex.run(() => {
         this.#store.checkOpen();
         return task(this.#writer, this.#log);
-      });
+      }, options?.signal);
     } finally {
       if (this.#log.unpublishedRecords >= RECORDS_PER_MANIFEST) void this.#mutex.run(() => this.#publish());
     }
   }
 
   /** A snapshot of an LSN that was just committed. */
-  async committed(lsn: number): Promise<Snapshot> {
+  committed({ lastLsn, pageCount, timeMs }: LsnRange): Snapshot {
     this.#hasCommitted = true;
     this.#sharing?.publish();
-    const { pageCount, timeMs } = await this.#history.infoOf(lsn);
-    return new Snapshot(this, lsn, pageCount, timeMs);
+    return new Snapshot(this, lastLsn, pageCount, timeMs);
   }
 
   /** Never fails a commit: what it would have said is in the log, and it is tried again after the next one. */
@@ -150,7 +151,7 @@ export class Volume {
       return winner === attempt.nonce.toLowerCase()
         ? { status: "committed", firstLsn, lastLsn }
         : { status: "conflict" };
-    });
+    }, options);
   }
 
   /** The volume at `lsn`. */
@@ -328,14 +329,12 @@ export class Volume {
     return new Closed(`the store ${this.#store.objects.url} was closed; open it again`);
   }
 
-  /** Closes the log for good: the volume is being dropped. The last manifest stays. */
+  /** Closes the log for good: the volume is being dropped. */
   async closeLog(options?: CallOptions): Promise<void> {
     await this.exclusively(async (_, log) => {
       await log.close(options);
-      await log.publish().catch(() => {
-        this.#manifestFailures++;
-      });
-    });
+      await log.publishClosing(options);
+    }, options);
   }
 
   /** Ends what is under way and frees the memory. Part of closing the store. */
