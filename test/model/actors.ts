@@ -3,6 +3,7 @@ import { NoSpace, NotFound, OutcomeUnknown, Unavailable } from "../../src/core/e
 import { SegmentId, toHex, type VolumeId } from "../../src/core/ids.js";
 import { encodeRecord } from "../../src/format/record.js";
 import type { Range } from "../../src/format/record-range.js";
+import { sleep } from "../../src/io/backoff.js";
 import type { ObjectStore } from "../../src/io/object-store.js";
 import { segmentKey } from "../../src/log/keys.js";
 import { VolumeLog } from "../../src/log/volume-log.js";
@@ -22,6 +23,12 @@ export interface WriterOptions {
   readonly commits: number;
   /** What it does after each commit. */
   readonly publishes?: "manifest" | "head" | "by turns";
+  /**
+   * Before each commit, too, it publishes what it has read, which another may have published: after a rest, and with another one
+   * behind it.
+   */
+  readonly publishesAfterMs?: number;
+  readonly commitsAfterMs?: number;
   /** Where the segments of its commits lie; by default they have none, so that their records can be collected. */
   readonly segments?: "none" | "attached" | "objects" | "by turns";
   /** Its commits look like everybody's, but for their nonces. */
@@ -39,6 +46,11 @@ export function writer(oracle: Oracle, options: WriterOptions): Script {
     const log = await open(objects, oracle, process, options.isOpen && process.restarts === 0);
     process.wallShiftMs += options.clockMs ?? 0;
     for (let i = 0; i < options.commits; i++) {
+      if (options.publishesAfterMs !== undefined) {
+        await sleep(options.publishesAfterMs, "resting");
+        await publish(log, "manifest");
+        await sleep(options.commitsAfterMs ?? 0, "resting");
+      }
       for (let tries = 0; tries < ATTEMPTS; tries++) {
         const outcome = await attempt(log, objects, oracle, { ...options, turn: i + process.restarts });
         if (outcome === "gone") return;
