@@ -174,6 +174,36 @@ describe("file store", () => {
     expect(calls).toEqual(["syncFolder /a", "link /b/2", "syncFolder /b"]);
   });
 
+  it("writes elsewhere though a folder where it saw an object has become a file", async () => {
+    for (const key of ["v/a/l/1", "v/b/l/1"]) await store.putIfAbsent(key, text(key));
+    const other = new FileStore(folder);
+    await other.get("v/b/l/1");
+    rmSync(join(folder, "v/b"), { recursive: true });
+    writeFileSync(join(folder, "v/b"), "not a folder any more");
+    expect(await other.putIfAbsent("v/a/l/2", text("two"))).toBe("created");
+    expect(await other.get("v/a/l/2", { lasting: true })).toEqual(text("two"));
+    await other.close();
+  });
+
+  it("writes nothing on top of an object that cannot be made durable", async () => {
+    for (const key of ["a/1", "b/1"]) await store.putIfAbsent(key, text(key));
+    const other = new FileStore(folder);
+    await other.get("b/1");
+    disk.beforeChange = ({ name, path }) => {
+      if (name === "syncFolder" && path === join(folder, "b")) throw systemError("EIO");
+      return undefined;
+    };
+    for (const put of [() => other.putIfAbsent("a/2", text("two")), () => other.put("a/2", text("two"))]) {
+      const error = await put().catch((thrown) => thrown);
+      expect(error).toBeInstanceOf(Unavailable);
+      expect(error.message).toContain(`${join(folder, "b")} failed: an object was read there`);
+      expect(filesUnder(folder)).toEqual(["a/1", "b/1"]);
+    }
+    disk.beforeChange = undefined;
+    expect(await other.putIfAbsent("a/2", text("two"))).toBe("created");
+    await other.close();
+  });
+
   it("leaves nothing of a write that failed before its name was given", async () => {
     await store.putIfAbsent("c/1", text("one"));
     const expected: [string, string, new (...args: never[]) => Error][] = [

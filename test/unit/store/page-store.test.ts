@@ -20,7 +20,7 @@ import type { ObjectStore } from "../../../src/io/object-store.js";
 import { PageStore } from "../../../src/node.js";
 import type { Commit, PageWrite } from "../../../src/store/types.js";
 import { CountingStore } from "../../helpers/counting-store.js";
-import { FaultStore } from "../../helpers/fault-store.js";
+import { FaultStore, WRITES } from "../../helpers/fault-store.js";
 import { pageOf } from "../../helpers/page-oracle.js";
 
 const SIZE = 512;
@@ -116,6 +116,31 @@ describe("volumes", () => {
     objects.plan = () => undefined;
     await store.dropVolume("app");
     for await (const { name } of store.volumes()) expect.fail(name);
+  });
+
+  it("are dropped once that can be seen by their ids as well, and until then the call fails", async () => {
+    // Neither manifests can be put, nor the hint at the newest one; then the hint alone.
+    for (const [unwritable, what] of [
+      [/\/m\//, "manifests"],
+      [/\/m\/head$/, "the hint"],
+    ] as const) {
+      const inner = new MemoryStore();
+      const first = await withVolume(inner);
+      await first.volume.commit({ pages: [[0, page(1)]] });
+      await first.store.close(); // which leaves a hint that says that the volume is open
+      const objects = new FaultStore(inner, () => undefined);
+      const store = await PageStore.open("memory:", { objects });
+      const volume = await store.volume("app");
+      objects.plan = ({ operation, key }) => (WRITES.includes(operation) && unwritable.test(key) ? "fail" : undefined);
+      await expect(store.dropVolume("app"), what).rejects.toThrow(Unavailable);
+      await expect(volume.commit({ pages: [[0, page(2)]] }), what).rejects.toThrow(NotFound);
+      objects.plan = () => undefined;
+      await store.dropVolume("app");
+      const other = await PageStore.open("memory:", { objects: inner });
+      await expect(other.volume("app"), what).rejects.toThrow(NotFound);
+      await expect(other.volume(volume.id), what).rejects.toThrow(NotFound);
+      await expect(other.readPage(volume.id, 0, 1), what).rejects.toThrow(NotFound);
+    }
   });
 });
 
@@ -359,6 +384,15 @@ describe("shrinking, growing and dropping", () => {
     await expect(volume.changedOffsets(3, 2)).rejects.toThrow(InvalidArgument);
     expect(await (await volume.snapshot(5)).versionLsn(3)).toBe(5);
     expect(await (await volume.snapshot(5)).versionLsn(1)).toBe(undefined);
+  });
+
+  it("of more pages than an answer can hold is refused before memory is taken for them", async () => {
+    const { volume } = await withVolume();
+    await volume.commit({ pageCount: 2 ** 32 - 1 });
+    await volume.commit({ pageCount: 0 });
+    const error = await volume.changedOffsets(1, 2).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(InvalidArgument);
+    expect(error.message).toContain("4294967295 offsets changed");
   });
 });
 
