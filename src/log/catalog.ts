@@ -71,7 +71,7 @@ export class Catalog {
 
   /** Makes sure that something is known, by the hint: it may be old. */
   load(options?: CallOptions): Promise<void> {
-    return this.#mutex.run(() => this.#load(options));
+    return this.#mutex.run(() => this.#load(options), options?.signal);
   }
 
   async #load(options?: CallOptions): Promise<void> {
@@ -95,7 +95,7 @@ export class Catalog {
 
   /** Reads what was written since. */
   refresh(options?: CallOptions): Promise<void> {
-    return this.#mutex.run(() => this.#refresh(options));
+    return this.#mutex.run(() => this.#refresh(options), options?.signal);
   }
 
   /** @throws Conflict where the name is taken. */
@@ -191,7 +191,7 @@ export class Catalog {
         if (!change || (await this.#put(change))) return;
       }
       throw new Unavailable(`the catalog of ${this.#objects.url} changed ${MAX_ATTEMPTS} times meanwhile; try again`);
-    });
+    }, options?.signal);
   }
 
   /** One attempt; false where another's record took the place (it is applied then). */

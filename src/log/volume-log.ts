@@ -142,7 +142,20 @@ export class VolumeLog {
         await records.return(undefined);
         return false;
       }
-      this.#apply(next.value.number, next.value.bytes);
+      const { number, bytes } = next.value;
+      try {
+        this.#apply(number, bytes);
+      } catch (error) {
+        // What a cache on the way has kept may be damaged: the storage itself is asked before that is said of it.
+        if (!(error instanceof Corrupt)) throw error;
+        const again = await this.#objects.get(keyOf(number), { ...options, probing: true, refresh: true });
+        if (isOld(this.#looked)) {
+          await records.return(undefined);
+          return false;
+        }
+        if (!again) throw error;
+        this.#apply(number, again);
+      }
     }
     // That the next record is absent, too, is only to be believed then: it may have been collected.
     return this.closed || !isOld(this.#looked);

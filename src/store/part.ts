@@ -56,6 +56,8 @@ export class Part implements Loadable {
   #opened: Opened | undefined;
   /** Its part of a resolver's table, 0 where it is in none. */
   #described = 0;
+  /** Its references and places are another part's by now, or nobody's: what is read for it comes too late. */
+  #isClosed = false;
 
   private constructor(
     context: PartContext,
@@ -274,7 +276,9 @@ export class Part implements Loadable {
     this.#onChange();
   }
 
+  /** It is not to be used any more. */
   close(): void {
+    this.#isClosed = true;
     const opened = this.#opened;
     if (!opened) return;
     this.#forget();
@@ -293,7 +297,7 @@ export class Part implements Loadable {
     const { bodyOffset } = this.references[0];
     const read = async (refresh: boolean) => {
       const head = await this.#context.objects.getRange(key, start, bodyOffset, { ...options, refresh });
-      if (!this.isOpen) this.#openOne(this.#checkLength(head, head?.length ?? -1));
+      if (!this.isOpen && !this.#isClosed) this.#openOne(this.#checkLength(head, head?.length ?? -1));
     };
     try {
       await read(false);

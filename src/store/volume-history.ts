@@ -1,5 +1,5 @@
 /** What the log alone says of a volume's past: commits, times, and which offsets changed. */
-import { InvalidArgument } from "../core/errors.js";
+import { Corrupt, InvalidArgument } from "../core/errors.js";
 import { lastLsnIn, type Reference } from "../format/record-reference.js";
 import type { CallOptions } from "../io/object-store.js";
 import { type Chapter, chapterIndexOf } from "../log/chapter.js";
@@ -101,8 +101,15 @@ export class VolumeHistory {
 
   async #offsetsIn(reference: Reference, from: number, to: number, options?: CallOptions): Promise<Uint32Array> {
     const { vid, pageSizeBytes } = this.#context;
-    const head = reference.head ?? (await this.#readHead(reference, options));
-    const { offsets, starts, rlsns } = decodeHead(head, reference, vid, pageSizeBytes);
+    const read = async (refresh: boolean) => {
+      const head = reference.head ?? (await this.#readHead(reference, { ...options, refresh }));
+      return decodeHead(head, reference, vid, pageSizeBytes);
+    };
+    const { offsets, starts, rlsns } = await read(false).catch((error: unknown) => {
+      // What a cache on the way has kept may be damaged: the storage itself is asked before that is said of it.
+      if (reference.head || !(error instanceof Corrupt)) throw error;
+      return read(true);
+    });
     const { baseLsn } = reference;
     return offsets.filter((_, i) => {
       for (let at = starts[i]; at < starts[i + 1]; at++) {

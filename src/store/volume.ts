@@ -159,6 +159,7 @@ export class Volume {
     this.#store.checkOpen();
     await this.#reader.reach(lsn, options);
     const { pageCount, timeMs } = await this.#history.infoOf(lsn, options);
+    this.#resolver.trim();
     return new Snapshot(this, lsn, pageCount, timeMs);
   }
 
