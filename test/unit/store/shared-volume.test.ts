@@ -2,7 +2,7 @@
  * A volume read through `SharedVolume`, in shared memory and, where the host cannot share any, by copies: the same answers and
  * the same errors. Both ends are on one thread here; `test/fault/shared-memory.test.ts` has them on nine.
  */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Aborted, Closed, Corrupt, InvalidArgument, NotFound, NotResident } from "../../../src/core/errors.js";
 import { MemoryStore } from "../../../src/io/memory-store.js";
 import { PageStore } from "../../../src/store/page-store.js";
@@ -50,8 +50,9 @@ describe.each([
     while (known.lsn < LAST) {
       known.advance();
       await volume.commit(knownCommit(known.lsn));
-      if (isCopied) await new Promise((resolve) => setTimeout(resolve));
-      expect(reader.latestLsn).toBe(known.lsn);
+      // Where memory is not shared it is told, by a message.
+      if (isCopied) await vi.waitFor(() => expect(reader.latestLsn).toBe(known.lsn), { interval: 1, timeout: 60_000 });
+      else expect(reader.latestLsn).toBe(known.lsn);
       const seen = new Set<number>();
       await reader.borrowPages(offsets, known.lsn, (offset, page) => {
         if (!isSame(page, known.page(offset))) wrong.push(`LSN ${known.lsn}, offset ${offset}, borrowed`);
