@@ -86,9 +86,7 @@ export class Volume {
   ): Promise<Snapshot> {
     await this.#store.checkWritable({ signal });
     return await this.exclusively(
-      async (writer) => {
-        return this.committed(await writer.commit(commits, { expectedLsn, signal }));
-      },
+      async (writer) => this.committed(await writer.commit(commits, { expectedLsn, signal })),
       { signal },
     );
   }
@@ -216,6 +214,8 @@ export class Volume {
   /**
    * The offsets that LSNs above `from` (0 for the beginning) and up to `to` wrote or dropped: ascending, below the larger of
    * the two page counts. Reads indexes alone.
+   *
+   * @throws InvalidArgument also where they are more than 2^26 (one drop can cover 2^32).
    */
   async changedOffsets(from: number, to: number, options?: CallOptions): Promise<Uint32Array> {
     this.#store.checkOpen();
@@ -330,7 +330,11 @@ export class Volume {
     return new Closed(`the store ${this.#store.objects.url} was closed; open it again`);
   }
 
-  /** Closes the log for good: the volume is being dropped. */
+  /**
+   * Closes the log for good: the volume is being dropped.
+   *
+   * @throws Unavailable: the log may be closed and not published as such; to be called again.
+   */
   async closeLog(options?: CallOptions): Promise<void> {
     await this.exclusively(async (_, log) => {
       await log.close(options);

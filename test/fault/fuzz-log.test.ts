@@ -19,7 +19,7 @@ import { readInPython } from "../helpers/log-reader.js";
 import { Random, runSeed } from "../helpers/random.js";
 import { needs } from "../helpers/requires.js";
 
-const CASES = Number(process.env.FUZZ_ROUNDS ?? 500_000);
+const CASES = Number(process.env.FUZZ_ROUNDS ?? 1_000_000);
 const SAMPLE = 10_000;
 const TEXTS = 100_000;
 

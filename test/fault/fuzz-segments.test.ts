@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { SegmentFuzz } from "../campaign/fuzz-segments.js";
 import { runSeed } from "../helpers/random.js";
 
-const CASES = Number(process.env.FUZZ_ROUNDS ?? 500_000);
+const CASES = Number(process.env.FUZZ_ROUNDS ?? 1_000_000);
 
 test(`${CASES} hostile heads: both probes agree with the oracle`, { timeout: 1_000_000 }, () => {
   const fuzz = new SegmentFuzz(runSeed("fuzz segments"));
