@@ -384,6 +384,7 @@ describe("a history", needs("sqlite3"), () => {
     test("a truncated and a missing record are found, and reading them is a typed error", async () => {
       copyStore();
       const record = join(damaged, objects(/^v\/[^/]+\/l\/0+1$/)[0]);
+      const last = readFileSync(record).at(-1)!;
       truncateSync(record, statSync(record).size - 1);
       // A later commit's tables need nothing of it: the whole file as it was does.
       const restored = ["restore", "app", "--lsn", "1", "-o", join(damaged, "..", "restored.db")];
@@ -391,7 +392,7 @@ describe("a history", needs("sqlite3"), () => {
       expect(ran.code).toBe(1);
       expect(ran.stderr).toMatch(/l\/0+1\b/);
       expect((await palimpsest(["verify", "--store", damaged])).code).toBe(1);
-      appendFileSync(record, "x");
+      appendFileSync(record, Uint8Array.of(last ^ 1));
       expect((await palimpsest(["verify", "--store", damaged])).code).toBe(1);
     });
 
