@@ -40,7 +40,8 @@ const pathsOf = (folder) => ({
 
 /**
  * The cluster's settings. With the default intervals of paxos it takes 12 s to start, and without the gateway's tcp_nodelay
- * every small answer waits 40 ms for an acknowledgement.
+ * every small answer waits 40 ms for an acknowledgement. What the daemons by default remember for a crash report, and track of
+ * every operation, is a third of the time that they take.
  */
 const settings = ({ folder, keyring }, fsid, monitor, port) => `[global]
 paxos_propose_interval = 0.05
@@ -64,11 +65,16 @@ osd_crush_chooseleaf_type = 0
 run_dir = ${folder}
 admin_socket =
 log_file =
+debug_rgw = 0/0
+debug_osd = 0/0
+debug_ms = 0/0
+debug_objecter = 0/0
 [mon]
 mon_data = ${join(folder, "mon")}
 [osd]
 osd_data = ${join(folder, "osd")}
 osd_objectstore = memstore
+osd_enable_op_tracker = false
 memstore_device_bytes = ${4 * 2 ** 30}
 [client.rgw]
 rgw_frontends = beast endpoint=${HOST}:${port} tcp_nodelay=1

@@ -3,7 +3,6 @@
  * with them, counts what `verify` counts, and finds what is wrong once an object is damaged, missing, or says something else under
  * a right checksum.
  */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,6 +19,7 @@ import { FileStore } from "../../src/io/file-store.js";
 import { leafKey, manifestHeadKey, manifestKey, recordKey } from "../../src/log/keys.js";
 import { PageStore } from "../../src/node.js";
 import { KNOWN_PAGE_SIZE, knownCommit } from "../helpers/known-history.js";
+import { runPython } from "../helpers/python.js";
 import { Random, runSeed } from "../helpers/random.js";
 import { needs } from "../helpers/requires.js";
 
@@ -34,8 +34,7 @@ interface Verified {
 }
 
 function verifyInPython(folder: string): Verified {
-  const done = spawnSync("python3", [READER, "verify", folder], { encoding: "utf8", maxBuffer: 1 << 28 });
-  if (done.error) throw done.error;
+  const done = runPython(READER, "verify", folder);
   expect(done.stderr).toBe("");
   const lines = done.stdout.trimEnd().split("\n");
   const counts = JSON.parse(lines.pop()!) as Verified["counts"];

@@ -3,7 +3,6 @@
  * optional part: each file in the folders is a test. Those in `refused` break one rule of the spec each.
  * `spec/log_reader.py`, written from the spec alone, has to say the same of them.
  */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { readLogObject, verdictOf } from "../helpers/describe-log-object.js";
 import { readInPython } from "../helpers/log-reader.js";
+import { runPython } from "../helpers/python.js";
 import { needs } from "../helpers/requires.js";
 
 interface Golden {
@@ -104,7 +104,7 @@ describe("in Python", needs("python3"), () => {
     try {
       for (const name of ["log-v0", "log-v1", "v1"]) cpSync(join(HERE, name), join(folder, name), { recursive: true });
       const before = readdirSync(join(folder, "log-v1/refused")).length;
-      const done = spawnSync("python3", [join(folder, "log-v1/assemble.py")], { encoding: "utf8" });
+      const done = runPython(join(folder, "log-v1/assemble.py"));
       expect(done.stderr).toBe("");
       expect(readdirSync(join(folder, "log-v1/refused")).length).toBe(before);
     } finally {

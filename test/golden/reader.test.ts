@@ -2,7 +2,6 @@
  * `spec/reader.py`, written from the spec alone, agrees with both probes: on golden segments and hostile ones, on segments
  * that the builder makes in every encoding, whole and damaged, and on hostile heads whose checksum is right.
  */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,6 +20,7 @@ import { Segment } from "../../src/segment/segment.js";
 import { SegmentBuilder } from "../../src/segment/segment-builder.js";
 import { HostileHeads, sealer } from "../campaign/hostile-heads.js";
 import { Watchdog } from "../campaign/watchdog.js";
+import { runPython } from "../helpers/python.js";
 import { Random, runSeed } from "../helpers/random.js";
 import { needs } from "../helpers/requires.js";
 import {
@@ -62,8 +62,7 @@ type Verdict =
 
 /** The lines that Python prints. */
 function python(args: readonly string[]): string[] {
-  const done = spawnSync("python3", args, { encoding: "utf8", maxBuffer: 1 << 28 });
-  if (done.error) throw done.error;
+  const done = runPython(...args);
   // A reader that refuses says so on stdout; a stack trace is a bug of the reader.
   expect(done.stderr).toBe("");
   return done.stdout.trimEnd().split("\n");

@@ -1,10 +1,10 @@
 /** Has `spec/log_reader.py` read objects of the log: many in one start of Python. */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Verdict } from "./describe-log-object.js";
+import { runPython } from "./python.js";
 
 const READER = fileURLToPath(new URL("../../spec/log_reader.py", import.meta.url));
 
@@ -20,8 +20,7 @@ export function readInPython(objects: readonly { readonly key: string; readonly 
       return [lengths, Buffer.from(key), bytes];
     });
     writeFileSync(file, Buffer.concat(parts));
-    const done = spawnSync("python3", [READER, "batch", file], { encoding: "utf8", maxBuffer: 1 << 30 });
-    if (done.error) throw done.error;
+    const done = runPython(READER, "batch", file);
     // A reader that refuses says so on stdout; a stack trace is a bug of the reader.
     if (done.stderr !== "") throw new Error(done.stderr);
     const lines = done.stdout.trimEnd().split("\n");

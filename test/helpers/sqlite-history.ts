@@ -2,10 +2,11 @@
  * Real histories, made by the `sqlite3` program: one connection that stays open, so that its WAL stays too. Random
  * transactions insert, update, delete, change the schema, grow and shrink.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { runPython } from "./python.js";
 import type { Random } from "./random.js";
 
 /** A `sqlite3` process with a database open: an application that is running. */
@@ -138,8 +139,9 @@ const oracle = resolve("test/helpers/wal_oracle.py");
 
 /** What the database file was and became with each transaction of its WAL, by the Python oracle. */
 export function statesOf(path: string): State[] {
-  const text = execFileSync("python3", [oracle, path, `${path}-wal`], { encoding: "utf8", maxBuffer: 64 << 20 });
-  return text
+  const { stdout, stderr } = runPython(oracle, path, `${path}-wal`);
+  if (stderr !== "") throw new Error(stderr);
+  return stdout
     .trimEnd()
     .split("\n")
     .map((line) => {
