@@ -3,6 +3,7 @@
  * jitter", M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015), so that many callers whose requests
  * failed together do not come back together.
  */
+import { onAbort } from "../core/abort.js";
 import { throwIfAborted, Unavailable } from "../core/errors.js";
 
 export interface BackoffPolicy {
@@ -36,11 +37,11 @@ export async function sleep(delayMs: number, what: string, signal?: AbortSignal)
   await new Promise<void>((resolve) => {
     const wake = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", wake);
+      endWait();
       resolve();
     };
     const timer = setTimeout(wake, delayMs);
-    signal?.addEventListener("abort", wake);
+    const endWait = onAbort(signal, wake);
   });
   throwIfAborted(signal, what);
 }

@@ -7,6 +7,7 @@
  * twenty is hedged. A budget holds the second requests to a share of all, so that a storage that becomes slow as a whole does not
  * get twice the load.
  */
+import { onAbort } from "../core/abort.js";
 import { Aborted } from "../core/errors.js";
 import { Budget } from "./budget.js";
 import type { IoListener } from "./io-events.js";
@@ -122,11 +123,11 @@ export class HedgeStore extends StoreWrapper {
 class Requests {
   readonly #read: Read;
   readonly #pending = new Set<AbortController>();
-  readonly #onAbort = () => this.#abort(this.#read.signal?.reason);
+  readonly #endWait: () => void;
 
   constructor(read: Read) {
     this.#read = read;
-    read.signal?.addEventListener("abort", this.#onAbort);
+    this.#endWait = onAbort(read.signal, () => this.#abort(read.signal?.reason));
   }
 
   /** Never rejects, so that the error of one that lost is nobody's unhandled one. */
@@ -145,7 +146,7 @@ class Requests {
 
   /** Cancels what is still under way. */
   end(): void {
-    this.#read.signal?.removeEventListener("abort", this.#onAbort);
+    this.#endWait();
     if (this.#pending.size > 0) this.#abort(new Aborted(`the other request for ${this.#read.key} answered first`));
   }
 

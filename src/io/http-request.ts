@@ -6,6 +6,7 @@
  *
  * A failure to get an answer, or all of it, is `Unavailable`, with what `fetch` threw as its `cause`.
  */
+import { onAbort } from "../core/abort.js";
 import { Aborted, InvalidArgument, throwIfAborted, Unavailable } from "../core/errors.js";
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -77,7 +78,7 @@ class Exchange {
   readonly request: HttpRequest;
   readonly #timeoutMs: number;
   readonly #controller = new AbortController();
-  readonly #onAbort = () => this.#controller.abort();
+  readonly #endWait: () => void;
   #deadline: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timedOut = false;
@@ -90,7 +91,7 @@ class Exchange {
     this.#deadline = performance.now() + timeoutMs;
     this.extend(request.body?.length ?? 0);
     this.#watch();
-    request.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#endWait = onAbort(request.signal, () => this.#controller.abort());
   }
 
   async start(fetch: typeof globalThis.fetch): Promise<HttpAnswer> {
@@ -124,7 +125,7 @@ class Exchange {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.request.signal?.removeEventListener("abort", this.#onAbort);
+    this.#endWait();
     if (!this.complete) this.#controller.abort();
   }
 

@@ -2,6 +2,7 @@
  * One request that several callers wait for. Each may give up by its own signal; when every one of them has, the request is
  * cancelled.
  */
+import { onAbort } from "../core/abort.js";
 import { Aborted, throwIfAborted } from "../core/errors.js";
 
 export class SharedRequest<T> {
@@ -42,10 +43,8 @@ export class SharedRequest<T> {
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(new Aborted(`${what} was aborted`, { cause: signal.reason }));
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    const end = () => signal.removeEventListener("abort", onAbort);
-    promise.then(resolve, reject).finally(end);
+    const abort = () => reject(new Aborted(`${what} was aborted`, { cause: signal.reason }));
+    if (signal.aborted) abort();
+    promise.then(resolve, reject).finally(onAbort(signal, abort));
   });
 }

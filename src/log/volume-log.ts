@@ -251,7 +251,10 @@ export class VolumeLog {
       if (isKnown) throw this.#gone(record);
       await this.refresh(options);
       if (record > this.nextRecord || (this.closed && record >= this.nextRecord)) {
-        throw new InvalidArgument(`record ${record} of volume ${this.vid} was never tried: the log ends before it`);
+        throw new InvalidArgument(
+          `record ${record} of volume ${this.vid} was never tried, or a power cut has taken what it stood on: the log ends at ` +
+            `record ${this.nextRecord - 1}`,
+        );
       }
       if (record === this.nextRecord) await this.#appendEmpty(false);
     }

@@ -57,6 +57,8 @@ export class PageStore implements AsyncDisposable {
   readonly #context: StoreContext;
   readonly #catalog: Catalog;
   readonly #stack: ObjectStack;
+  /** Once `close` was called. */
+  #closing: Promise<void> | undefined;
   readonly #volumes = new Map<string, Promise<Volume>>();
   /** Those that are open, for the synchronous calls. */
   readonly #open = new Map<string, Volume>();
@@ -310,8 +312,12 @@ export class PageStore implements AsyncDisposable {
   }
 
   /** Ends what is under way, then frees the memory. Any later call throws `Closed`. */
-  async close(): Promise<void> {
-    if (this.#context.isClosed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#context.isClosed = true;
     const volumes = await Promise.allSettled(this.#volumes.values());
     for (const volume of volumes) if (volume.status === "fulfilled") await volume.value.close();

@@ -3,6 +3,8 @@
  * anyone; what is not there is asked for. Where memory cannot be shared, all pages are asked for and come as copies: the same
  * answers.
  */
+
+import { onAbort } from "../core/abort.js";
 import { fromPlainError } from "../core/error-transfer.js";
 import { Aborted, Closed, InvalidArgument, NotFound, NotResident, throwIfAborted } from "../core/errors.js";
 import { VolumeId } from "../core/ids.js";
@@ -155,7 +157,7 @@ export class SharedVolume implements Disposable {
     const id = this.#nextId++;
     const abort = () =>
       this.#settle(id)?.reject(new Aborted(`reading volume ${this.id} was aborted`, { cause: signal?.reason }));
-    signal?.addEventListener("abort", abort);
+    const endWait = onAbort(signal, abort);
     try {
       return await new Promise((resolve, reject) => {
         this.#pending.set(id, { resolve, reject });
@@ -164,7 +166,7 @@ export class SharedVolume implements Disposable {
         this.#port.postMessage(request);
       });
     } finally {
-      signal?.removeEventListener("abort", abort);
+      endWait();
     }
   }
 
