@@ -21,21 +21,23 @@ export function onAbort(signal: AbortSignal | undefined, wake: () => void): () =
   const { wakes, listener } = waiters.get(signal) ?? listen(signal);
   wakes.add(wake);
   return () => {
-    if (!wakes.delete(wake) || wakes.size > 0) return;
-    signal.removeEventListener("abort", listener);
-    waiters.delete(signal);
+    wakes.delete(wake);
+    if (wakes.size === 0 && waiters.get(signal)?.wakes === wakes) forget(signal, listener);
   };
 }
 
 function listen(signal: AbortSignal): Waiters {
   const wakes = new Set<() => void>();
   const listener = () => {
+    forget(signal, listener);
     for (const wake of wakes) wake();
-    wakes.clear();
-    signal.removeEventListener("abort", listener);
-    waiters.delete(signal);
   };
   signal.addEventListener("abort", listener);
   waiters.set(signal, { wakes, listener });
   return { wakes, listener };
+}
+
+function forget(signal: AbortSignal, listener: () => void): void {
+  signal.removeEventListener("abort", listener);
+  waiters.delete(signal);
 }
