@@ -3,11 +3,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { PageStore } from "../../../src/node.js";
 import { importDatabase } from "../../../src/sqlite/import.js";
 import { importFile } from "../../../src/sqlite/import-file.js";
 import { decodeImportPlace, encodeImportPlace, type ImportPlace } from "../../../src/sqlite/import-place.js";
 import { restore } from "../../../src/sqlite/restore.js";
-import { PageStore } from "../../../src/store/page-store.js";
 import { Random, runSeed } from "../../helpers/random.js";
 
 const random = new Random(runSeed("restore"));

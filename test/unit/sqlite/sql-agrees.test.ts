@@ -122,14 +122,13 @@ describe("sql agrees with sqlite3", needsProj(), () => {
     };
     const theirs = (query: string, ...options: string[]) =>
       execFileSync("sqlite3", ["-readonly", ...options, path, query], { encoding: "utf8", maxBuffer: 1 << 28 });
-    for (const query of ["pragma integrity_check", ...QUERIES]) {
-      expect(await ours(query, (out) => new CsvFormat(out)), query).toBe(
-        theirs(query, "-csv", "-header").replaceAll("\r\n", "\n"),
-      );
-    }
+    const csv = (query: string) => ours(query, (out) => new CsvFormat(out));
+    const theirCsv = (query: string) => theirs(query, "-csv", "-header").replaceAll("\r\n", "\n");
+    expect(await csv("pragma integrity_check")).toBe("integrity_check\nok\n");
+    expect(theirCsv("pragma integrity_check")).toBe("integrity_check\nok\n");
+    for (const query of QUERIES) expect(await csv(query), query).toBe(theirCsv(query));
     const [query] = QUERIES;
     expect(JSON.parse(await ours(query, (out) => new JsonFormat(out)))).toEqual(JSON.parse(theirs(query, "-json")));
-    expect(sql.query("pragma integrity_check")[0].rows).toEqual([["ok"]]);
     sql.close();
     rmSync(path);
   });
