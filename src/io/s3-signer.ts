@@ -9,7 +9,8 @@ import { toHex } from "../core/ids.js";
 import type { S3Credentials } from "./s3-options.js";
 
 const UNSIGNED = "UNSIGNED-PAYLOAD";
-const NO_BYTES = new Uint8Array(0);
+/** SHA-256 of nothing: the content of every read. */
+const NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 export class S3Signer {
   readonly #credentials: S3Credentials | undefined;
@@ -38,7 +39,7 @@ export class S3Signer {
   /** The headers to send. */
   async sign(method: string, url: string, headers: Record<string, string>, body?: Uint8Array): Promise<Headers> {
     if (this.#credentials === undefined) return new Headers(headers);
-    const content = this.#secure ? UNSIGNED : await hexSha256(body ?? NO_BYTES);
+    const content = this.#secure ? UNSIGNED : body === undefined ? NOTHING : await hexSha256(body);
     if (this.#keys.size > 1) this.#keys.clear();
     const signer = new AwsV4Signer({
       ...this.#credentials,
