@@ -127,3 +127,22 @@ describe("a signal ends the wait", { timeout: 20_000 }, () => {
     expect(asked, "one question, for all").toBe(1);
   });
 });
+
+it("closing a store twice at once ends with what was under way, both times", async () => {
+  const objects = new MemoryStore();
+  await (await (await openOn(objects)).createVolume({ name: "app" })).commit({ pageCount: 1 });
+  const remote = new RemoteStore(objects);
+  const store = await openOn(remote);
+  const gate = new Gate();
+  remote.onGet = (key) => (key.includes("/l/") ? gate.pass() : undefined);
+  const opening = store.volume("app");
+  await gate.reached;
+  const closed: number[] = [];
+  const closing = [1, 2].map((i) => store.close().then(() => closed.push(i)));
+  await pause();
+  expect(closed).toEqual([]);
+  gate.open();
+  await Promise.allSettled([opening, ...closing]);
+  expect(closed).toEqual([1, 2]);
+  await store.close();
+});
