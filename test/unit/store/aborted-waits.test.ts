@@ -137,6 +137,7 @@ it("closing a store twice at once ends with what was under way, both times", asy
   remote.onGet = (key) => (key.includes("/l/") ? gate.pass() : undefined);
   const opening = store.volume("app");
   await gate.reached;
+  await pause();
   const closed: number[] = [];
   const closing = [1, 2].map((i) => store.close().then(() => closed.push(i)));
   await pause();
