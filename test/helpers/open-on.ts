@@ -2,6 +2,9 @@
 import type { ObjectStore } from "../../src/io/object-store.js";
 import { type OpenOptions, PageStore } from "../../src/node.js";
 
-export function openOn(objects: ObjectStore, memory = 32 << 20, options: OpenOptions = {}): Promise<PageStore> {
+/** Small: each store reserves its memory anew, and V8 collects garbage the more often, the more is reserved. */
+const MEMORY_BYTES = 4 << 20;
+
+export function openOn(objects: ObjectStore, memory = MEMORY_BYTES, options: OpenOptions = {}): Promise<PageStore> {
   return PageStore.open("test:", { objects, memory, ...options });
 }
