@@ -14,6 +14,7 @@ import { WasmProbe } from "../../src/probe/wasm-probe.js";
 import { Random, runSeed } from "../helpers/random.js";
 import {
   canForce,
+  firstDifference,
   headOf,
   OFFSET_ENCODINGS,
   RLSN_ENCODINGS,
@@ -90,8 +91,9 @@ function hold(probe: Probe, head: Uint8Array, everything: readonly Asked[]): voi
     const volume = index.volume(versions.vid);
     const locals = new Int32Array(offsets.length).fill(-2);
     index.findMany(volume, offsets, rlsns, locals);
-    const wrong = locals.findIndex((local, i) => local !== expected[i]);
-    expect(wrong, `${probe.kind}: query ${wrong} (${offsets[wrong]}, ${rlsns[wrong]})`).toBe(-1);
+    const wrong = firstDifference(locals, expected);
+    if (wrong >= 0)
+      expect.fail(`${probe.kind}: query ${wrong} (${offsets[wrong]}, ${rlsns[wrong]}) = ${locals[wrong]}`);
     for (let i = 0; i < Math.min(offsets.length, SINGLE_QUERIES); i++) {
       const local = index.find(volume, offsets[i], rlsns[i]);
       if (local !== expected[i]) expect.fail(`${probe.kind}: find(${offsets[i]}, ${rlsns[i]}) = ${local}`);
@@ -114,9 +116,10 @@ describe.each(contents)("%s", (_name, volumes) => {
   test.each(possible)("$offsets offsets, $rlsns rLSNs", (force) => {
     const head = headOf(random, volumes, force);
     for (const [v, decoded] of decodeIndex(head, "test").volumes.entries()) {
-      expect(decoded.offsets).toEqual(volumes[v].offsets);
-      expect(decoded.starts).toEqual(volumes[v].starts);
-      expect(decoded.rlsns).toEqual(volumes[v].rlsns);
+      for (const field of ["offsets", "starts", "rlsns"] as const) {
+        if (firstDifference(decoded[field], volumes[v][field]) < 0) continue;
+        expect(decoded[field], `volume ${v}: ${field}`).toEqual(volumes[v][field]);
+      }
     }
     for (const probe of probes) hold(probe, head, everything);
   });

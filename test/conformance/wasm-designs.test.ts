@@ -9,7 +9,15 @@ import type { BuildOptions, DesignIndex } from "../../bench/designs/design.js";
 import { DesignMemory, type WasmDesign, wasmDesigns } from "../../bench/designs/wasm-designs.js";
 import type { VolumeVersions } from "../../src/format/segment-index.js";
 import { Random, runSeed } from "../helpers/random.js";
-import { headOf, randomQuery, randomVersions, randomVid, type Shape, VersionsOracle } from "../helpers/versions.js";
+import {
+  firstDifference,
+  headOf,
+  randomQuery,
+  randomVersions,
+  randomVid,
+  type Shape,
+  VersionsOracle,
+} from "../helpers/versions.js";
 
 const seed = runSeed("designs in WebAssembly");
 const memory = new DesignMemory(128 << 20);
@@ -127,6 +135,10 @@ function ask(random: Random, count: number, volumeOf: () => [resident: Resident,
   return { handles, offsets, rlsns, expected };
 }
 
+function hold(locals: Int32Array, expected: Int32Array, what: string): void {
+  if (firstDifference(locals, expected) >= 0) expect(locals, what).toEqual(expected);
+}
+
 const widthsOf = ({ letter }: WasmDesign): BuildOptions[] => {
   // A segment's head has one form, and its encoder chooses how rLSNs are kept.
   if (letter === "g") return [{ form: "inline", rlsns: "elias-fano" }];
@@ -161,10 +173,10 @@ describe.each(wasmDesigns(memory).map((design) => [`${design.letter} ${design.wa
           const [resident, volume] = anywhere();
           const batch = ask(random, count, () => [resident, volume]);
           design.findMany(resident.handles[volume], batch.offsets, batch.rlsns, locals);
-          expect(locals, `${place}: batch of ${count}`).toEqual(batch.expected);
+          hold(locals, batch.expected, `${place}: batch of ${count}`);
           const scattered = ask(random, count, anywhere);
           design.findScattered(scattered.handles, scattered.offsets, scattered.rlsns, locals);
-          expect(locals, `${place}: scattered batch of ${count}`).toEqual(scattered.expected);
+          hold(locals, scattered.expected, `${place}: scattered batch of ${count}`);
         }
       }
       expect(held).toBeGreaterThan(0);

@@ -56,6 +56,13 @@ export function randomVid(random: Random): VolumeId {
   return VolumeId.fromBytes(random.bytes(16));
 }
 
+/** Where two arrays differ first, or -1: far cheaper than `toEqual` for the long ones. */
+export function firstDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const length = Math.max(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i;
+  return -1;
+}
+
 /** A head of these volumes, sorted by id. */
 export function headOf(random: Random, volumes: readonly VolumeVersions[], force?: ForcedEncodings): Uint8Array {
   const sorted = [...volumes].sort((a, b) => a.vid.compare(b.vid));
