@@ -135,12 +135,19 @@ test("a volume that is not in the segment has no handle", () => {
   }
 });
 
+interface Query {
+  readonly offset: number;
+  readonly rlsn: number;
+  readonly expected: number;
+}
+
 /** Queries with an answer and queries without, each several. */
-function hitsAndMisses(random: Random, versions: VolumeVersions, oracle: VersionsOracle): [number, number][][] {
-  const queries = Array.from({ length: 400 }, () => randomQuery(random, versions));
-  for (const [i, offset] of versions.offsets.entries()) queries.push([offset, versions.rlsns[versions.starts[i]]]);
-  const isHit = ([offset, rlsn]: [number, number]) => oracle.find(offset, rlsn) >= 0;
-  return [queries.filter(isHit), queries.filter((query) => !isHit(query))];
+function hitsAndMisses(random: Random, versions: VolumeVersions): Query[][] {
+  const oracle = new VersionsOracle(versions, 0);
+  const asked = Array.from({ length: 400 }, () => randomQuery(random, versions));
+  for (const [i, offset] of versions.offsets.entries()) asked.push([offset, versions.rlsns[versions.starts[i]]]);
+  const queries = asked.map(([offset, rlsn]): Query => ({ offset, rlsn, expected: oracle.find(offset, rlsn) }));
+  return [queries.filter(({ expected }) => expected >= 0), queries.filter(({ expected }) => expected < 0)];
 }
 
 /** Batches of every length up to 40, and around those at which loops, regions and calls end. */
@@ -159,8 +166,7 @@ const small: Record<string, Shape> = {
 describe.each(Object.entries(small))("batches of every length: %s", (_name, shape) => {
   const random = new Random(seed);
   const versions = randomVersions(random, shape);
-  const oracle = new VersionsOracle(versions, 0);
-  const [hits, misses] = hitsAndMisses(random, versions, oracle);
+  const [hits, misses] = hitsAndMisses(random, versions);
 
   test.each(pairs.filter((force) => canForce(versions, force)))("$offsets offsets, $rlsns rLSNs", (force) => {
     const head = headOf(random, [versions], force);
@@ -169,13 +175,22 @@ describe.each(Object.entries(small))("batches of every length: %s", (_name, shap
       const volume = index.volume(versions.vid);
       for (const length of LENGTHS) {
         for (const [m, isHit] of mixes.entries()) {
-          const queries = Array.from({ length }, (_, i) => random.pick(isHit(i) ? hits : misses));
+          const offsets = new Uint32Array(length);
+          const rlsns = new Uint32Array(length);
+          const expected = new Int32Array(length);
+          for (let i = 0; i < length; i++) {
+            const query = random.pick(isHit(i) ? hits : misses);
+            offsets[i] = query.offset;
+            rlsns[i] = query.rlsn;
+            expected[i] = query.expected;
+          }
           const locals = new Int32Array(length).fill(-2);
-          const offsets = Uint32Array.from(queries, ([offset]) => offset);
-          const rlsns = Uint32Array.from(queries, ([, rlsn]) => rlsn);
           index.findMany(volume, offsets, rlsns, locals);
-          const wrong = queries.findIndex(([offset, rlsn], i) => locals[i] !== oracle.find(offset, rlsn));
-          if (wrong >= 0) expect.fail(`${probe.kind}: mix ${m}, query ${wrong} of ${length}: ${queries[wrong]}`);
+          const wrong = firstDifference(locals, expected);
+          if (wrong < 0) continue;
+          expect.fail(
+            `${probe.kind}: mix ${m}, query ${wrong} of ${length}: ${offsets[wrong]},${rlsns[wrong]} = ${locals[wrong]}`,
+          );
         }
       }
       index.close();
