@@ -6,6 +6,7 @@
 import { Corrupt, UnsupportedFormat } from "../../src/core/errors.js";
 import { readLogObject } from "../helpers/describe-log-object.js";
 import { Random } from "../helpers/random.js";
+import { withoutStacks } from "../helpers/without-stacks.js";
 import { HostileLog, type HostileObject, seal } from "./hostile-log.js";
 import { Watchdog } from "./watchdog.js";
 
@@ -40,11 +41,8 @@ export class LogFuzz {
    * @throws Error that tells what is wrong and shows the object, at the first case that fails.
    */
   run(cases: number): void {
-    // Most cases are errors, whose stacks nobody reads.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
     using watchdog = new Watchdog(`fuzzing the log with seed ${this.#seed}`, STALL_MS);
-    try {
+    withoutStacks(() => {
       for (let i = 0; i < cases; i++) {
         const object = this.#objects.next();
         this.report.cases++;
@@ -57,9 +55,7 @@ export class LogFuzz {
         }
         watchdog.beat();
       }
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-    }
+    });
   }
 
   #check(object: HostileObject): void {
@@ -70,7 +66,10 @@ export class LogFuzz {
     let shortest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 3; i++) {
       const again = performance.now();
-      this.#decode(object);
+      // Counts nothing: on a slow machine, too, a seed gives the same report.
+      try {
+        readLogObject(object.key, object.bytes).encode();
+      } catch {}
       shortest = Math.min(shortest, performance.now() - again);
     }
     if (shortest > MAX_CASE_MS) throw new Error(`takes ${shortest.toFixed(0)} ms to decode`);

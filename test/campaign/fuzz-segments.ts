@@ -13,6 +13,7 @@ import type { SegmentIndex } from "../../src/probe/probe.js";
 import { WasmProbe } from "../../src/probe/wasm-probe.js";
 import { Random } from "../helpers/random.js";
 import { randomQuery } from "../helpers/versions.js";
+import { withoutStacks } from "../helpers/without-stacks.js";
 import { type HostileHead, HostileHeads, sealer } from "./hostile-heads.js";
 import { type OracleVolume, readIndex } from "./index-oracle.js";
 import { Watchdog } from "./watchdog.js";
@@ -142,18 +143,13 @@ export class SegmentFuzz {
    * @throws Error that tells what disagrees and shows the head, at the first case that fails.
    */
   run(cases: number): void {
-    // Most cases are errors, whose stacks nobody reads.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
     using watchdog = new Watchdog(`fuzzing segments with seed ${this.#seed}`, STALL_MS);
-    try {
+    withoutStacks(() => {
       for (let i = 0; i < cases; i++) {
         this.#runCase();
         watchdog.beat();
       }
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-    }
+    });
   }
 
   #runCase(): void {

@@ -2,7 +2,7 @@
  * Hostile objects of the log: good ones of every kind, with fields changed, moved, taken out or in, under a right checksum; and
  * some that are merely damaged. Where the fields of a good object lie is learned by watching the decoder read it.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { ByteReader, ByteWriter } from "../../src/format/bytes.js";
 import { readLogObject } from "../helpers/describe-log-object.js";
 import type { Random } from "../helpers/random.js";
@@ -74,8 +74,8 @@ export function seal(bytes: Uint8Array, bodyBytes: number): void {
 /** Puts the checksum that belongs to the header and the body as they are, where the body is there. */
 function reseal(bytes: Uint8Array): void {
   const end = ENVELOPE_BYTES + new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true);
-  const hash = createHash("sha256").update(bytes.subarray(0, 16)).update(bytes.subarray(ENVELOPE_BYTES, end));
-  bytes.set(hash.digest().subarray(0, 16), 16);
+  const covered = Buffer.concat([bytes.subarray(0, 16), bytes.subarray(ENVELOPE_BYTES, end)]);
+  bytes.set(hash("sha256", covered, "buffer").subarray(0, 16), 16);
 }
 
 /** The fields that a decoder reads of an object, in order. */
@@ -229,7 +229,7 @@ export class HostileLog {
     }
     parts.push(bytes.subarray(at));
     // Not out of Node's pool: what is decoded keeps views of it.
-    const edited = Uint8Array.from(Buffer.concat(parts));
+    const edited = new Uint8Array(Buffer.concat(parts));
     seal(edited, edited.length - (bytes.length - bodyEnd) - ENVELOPE_BYTES);
     return edited;
   }
