@@ -74,7 +74,7 @@ export interface EliasFano {
 /** The largest w with `count * 2^w` at most `universe`, or 0. */
 export function lowWidth(count: number, universe: number): number {
   let width = 0;
-  while (count * 2 ** (width + 1) <= universe) width++;
+  for (let size = 2 * count; size <= universe; size *= 2) width++;
   return width;
 }
 
