@@ -54,7 +54,7 @@ class NoisyCore {
   #margins: { range: Range; noise: Uint8Array }[] = [];
 
   constructor(seed: number) {
-    const core = Core.create({ memoryBytes: 4 << 20 });
+    const core = Core.create({ memoryBytes: 2 << 20 });
     // The arena makes and forgets a slab with the first and last slot in use: these slots save that for every case.
     for (let sizeBytes = 256; sizeBytes <= 8192; sizeBytes += 64) core.arena.allocate(sizeBytes);
     this.#probe = new WasmProbe(core);
@@ -171,7 +171,7 @@ export class SegmentFuzz {
     const { indexes, refusals } = this.#open(head);
     try {
       const expected = sealed ? readIndex(head) : undefined;
-      if (new Set(refusals).size > 1 || (refusals.length > 0 && indexes.length > 0)) {
+      if (refusals.some((other) => other !== refusals[0]) || (refusals.length > 0 && indexes.length > 0)) {
         throw new Error(`${indexes.length} accept it; others refuse it: ${refusals.join(" | ")}`);
       }
       if (indexes.length > 0) {

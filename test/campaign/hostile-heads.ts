@@ -101,6 +101,7 @@ export class HostileHeads {
   readonly #seal: (head: Uint8Array) => void;
   #copies = 0;
   #volumes: VolumeVersions[] = [];
+  #pageCount = 0;
   #index: number[] = [];
 
   /** @param seal Puts the right checksum into a head. */
@@ -120,11 +121,7 @@ export class HostileHeads {
     head.set([0x89, 0x50, 0x53, 0x45, 0x47, 0x0d, 0x0a, 0x1a, random.chance(0.05) ? 0 : 1]);
     view.setUint32(12, 512, true);
     head.fill(random.below(256), 16, 32);
-    view.setUint32(
-      32,
-      this.#volumes.reduce((sum, { rlsns }) => sum + rlsns.length, 0),
-      true,
-    );
+    view.setUint32(32, this.#pageCount, true);
     view.setUint32(36, this.#volumes.length, true);
     view.setUint32(40, index.length, true);
     view.setUint32(44, bodyOffset, true);
@@ -191,6 +188,7 @@ export class HostileHeads {
       }
     }
     this.#volumes = volumes.sort((a, b) => a.vid.compare(b.vid));
+    this.#pageCount = volumes.reduce((sum, { rlsns }) => sum + rlsns.length, 0);
     const table = new Uint8Array(count * ID_BYTES);
     for (const [i, { vid }] of this.#volumes.entries()) vid.writeTo(table, i * ID_BYTES);
     const slips = random.chance(0.1);

@@ -30,7 +30,7 @@ function must(condition: boolean): void {
 /** The largest w with n * 2^w <= limit; 0 where there is none. */
 export function lowWidth(n: number, limit: number): number {
   let width = 0;
-  while (n * 2 ** (width + 1) <= limit) width++;
+  for (let scaled = 2 * n; scaled <= limit; scaled *= 2) width++;
   return width;
 }
 
