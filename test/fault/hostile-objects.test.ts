@@ -19,6 +19,7 @@ import { Chapter } from "../../src/log/chapter.js";
 import { imageAfter } from "../../src/log/image.js";
 import { catalogKey, leafKey, manifestHeadKey, manifestKey, recordKey } from "../../src/log/keys.js";
 import { VolumeLog } from "../../src/log/volume-log.js";
+import { nodePlatform } from "../../src/node-platform.js";
 import { KNOWN_OFFSETS, KNOWN_PAGE_SIZE, KnownHistory, knownCommit } from "../helpers/known-history.js";
 import { openOn } from "../helpers/open-on.js";
 
@@ -218,6 +219,14 @@ async function use(objects: ObjectStore, budget: Budget, last: number, mayCommit
   return outcome;
 }
 
+/** As `palimpsest verify` does it, with the faster SHA-256. */
+const verify = (objects: ObjectStore) => verifyObjects(objects, { sha256: nodePlatform.sha256 });
+
+/** What is expected of an error below, without `expect`, which is slow: they are many. */
+function isAsExpected(error: unknown, names: RegExp | undefined): boolean {
+  return error instanceof PalimpsestError && names?.test(error.message) === true && NEXT_STEP.test(error.message);
+}
+
 interface Case {
   readonly name: string;
   /** What is put, by key; `undefined` takes the object away. */
@@ -403,7 +412,7 @@ describe.each([true, false])("a store that can be read in place: %s", (isSync) =
       // Manifests that are right, without end, are as many as verify is given.
       const verified = isEndless
         ? { problems: [] }
-        : await verifyObjects(bounded(memory, { left: MAX_REQUESTS_OF_VERIFY }, { isSync, answer })).catch(
+        : await verify(bounded(memory, { left: MAX_REQUESTS_OF_VERIFY }, { isSync, answer })).catch(
             (error: unknown) => {
               expect(answer && error instanceof PalimpsestError, String(error)).toBeTruthy();
               return { problems: [{ key: "", message: String(error) }] };
@@ -420,6 +429,7 @@ describe.each([true, false])("a store that can be read in place: %s", (isSync) =
       );
       expect(wrong).toEqual([]);
       for (const error of errors) {
+        if (isAsExpected(error, names)) continue;
         expect(error, String(error)).toBeInstanceOf(PalimpsestError);
         const { message } = error as PalimpsestError;
         expect(message).toMatch(names ?? /^no error was expected$/);
