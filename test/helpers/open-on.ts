@@ -2,8 +2,8 @@
 import type { ObjectStore } from "../../src/io/object-store.js";
 import { type OpenOptions, PageStore } from "../../src/node.js";
 
-/** Small: each store reserves its memory anew, and V8 collects garbage the more often, the more is reserved. */
-const MEMORY_BYTES = 4 << 20;
+/** The least: each store reserves its memory anew, and the more is reserved, the more often V8 collects garbage. */
+const MEMORY_BYTES = 1 << 20;
 
 export function openOn(objects: ObjectStore, memory = MEMORY_BYTES, options: OpenOptions = {}): Promise<PageStore> {
   return PageStore.open("test:", { objects, memory, ...options });
