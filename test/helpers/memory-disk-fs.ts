@@ -83,25 +83,20 @@ function settle<T>(promise: Promise<T>, callback: Callback<T>): void {
   promise.then((value) => callback(null, value), callback);
 }
 
+const openAsync = (path: string, flags: number | string) => call((on) => on.open(path, isCreating(flags)));
+const closeAsync = (fd: number) => call((on) => on.close(fd));
+const fstatAsync = (fd: number) => call((on) => stats(on.stat(fd)));
+
 export function open(path: string, flags: number | string, callback: Callback<number>): void {
-  settle(
-    call((on) => on.open(path, isCreating(flags))),
-    callback,
-  );
+  settle(openAsync(path, flags), callback);
 }
 
 export function close(fd: number, callback: Callback<void>): void {
-  settle(
-    call((on) => on.close(fd)),
-    callback,
-  );
+  settle(closeAsync(fd), callback);
 }
 
 export function fstat(fd: number, callback: Callback<ReturnType<typeof stats>>): void {
-  settle(
-    call((on) => stats(on.stat(fd))),
-    callback,
-  );
+  settle(fstatAsync(fd), callback);
 }
 
 const readAsync = (fd: number, target: Uint8Array, offset: number, length: number, position: number) =>
@@ -118,10 +113,19 @@ export function read(
   settle(readAsync(fd, target, offset, length, position), callback);
 }
 
+/** What `promisify` gives for a callback form: without one it would make a promise of the callback of a promise. */
+function promisified(form: object, value: (...args: never[]) => Promise<unknown>): void {
+  Object.defineProperty(form, promisify.custom, { value });
+}
+// A turn of the microtask queue later than the call, as from a callback.
+promisified(open, async (path: string, flags: number | string) => await openAsync(path, flags));
+promisified(close, async (fd: number) => await closeAsync(fd));
+promisified(fstat, async (fd: number) => await fstatAsync(fd));
 // As Node's own: promisified, `read` answers with an object.
-Object.defineProperty(read, promisify.custom, {
-  value: async (...args: Parameters<typeof readAsync>) => ({ bytesRead: await readAsync(...args), buffer: args[1] }),
-});
+promisified(read, async (...args: Parameters<typeof readAsync>) => ({
+  bytesRead: await readAsync(...args),
+  buffer: args[1],
+}));
 
 export const openSync = (path: string, flags: number | string): number => mounted().open(path, isCreating(flags));
 export const closeSync = (fd: number): void => mounted().close(fd);

@@ -95,9 +95,12 @@ export function systemError(code: string, call: Call): NodeJS.ErrnoException {
   // Absent files are asked for all the time, and a stack would cost more than all else that is done about one.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
-  const error = new Error(`${code}: ${call.name} '${call.path}'`);
+  const error: NodeJS.ErrnoException = new Error(`${code}: ${call.name} '${call.path}'`);
   Error.stackTraceLimit = stackTraceLimit;
-  return Object.assign(error, { code, syscall: call.name, path: call.path });
+  error.code = code;
+  error.syscall = call.name;
+  error.path = call.path;
+  return error;
 }
 
 export interface FileInfo {
@@ -159,7 +162,7 @@ export class MemoryDisk {
     for (const [id, node] of this.#nodes) if (node.kind === "folder") folders.set(id, new Map(node.durable));
     const lost = new Set<string>();
     this.#nameChanges.forEach(({ folder, names }, index) => {
-      const follows = names.some(([name]) => lost.has(`${folder}/${name}`));
+      const follows = lost.size > 0 && names.some(([name]) => lost.has(`${folder}/${name}`));
       if (follows || !keepsName(index)) for (const [name] of names) lost.add(`${folder}/${name}`);
       else apply(folders.get(folder)!, names);
     });
@@ -209,18 +212,26 @@ export class MemoryDisk {
     contentOf: (file: FileNode) => Content,
     ignored?: string,
   ): string {
-    /** The sum over its names, whatever their order. */
-    const sum = (id: number, salt: number): number => {
+    /** The sum over its names, whatever their order, with two salts. */
+    const sum = (id: number): readonly [number, number] => {
       const node = this.#nodes.get(id)!;
-      if (node.kind === "file") return mix(hashOf(contentOf(node)), salt);
-      let total = 1;
+      if (node.kind === "file") {
+        const hash = hashOf(contentOf(node));
+        return [mix(hash, 1), mix(hash, 2)];
+      }
+      let first = 1;
+      let second = 1;
       for (const [name, child] of namesOf(node)) {
         if (ignored !== undefined && name.startsWith(ignored)) continue;
-        total = (total + mix(hashOfName(name), sum(child, salt))) | 0;
+        const hash = hashOfName(name);
+        const [a, b] = sum(child);
+        first = (first + mix(hash, a)) | 0;
+        second = (second + mix(hash, b)) | 0;
       }
-      return mix(total, salt);
+      return [mix(first, 1), mix(second, 2)];
     };
-    return `${(sum(ROOT, 1) >>> 0).toString(36)}.${(sum(ROOT, 2) >>> 0).toString(36)}`;
+    const [first, second] = sum(ROOT);
+    return `${(first >>> 0).toString(36)}.${(second >>> 0).toString(36)}`;
   }
 
   // System calls. Each asks `before` first.
@@ -248,12 +259,12 @@ export class MemoryDisk {
         return this.#descriptor(node, path);
       });
     }
-    const found = this.#find(path);
-    const isFolder = found !== undefined && this.#nodes.get(found)!.kind === "folder";
+    const found = this.#walk(path);
+    const isFolder = typeof found === "number" && this.#nodes.get(found)!.kind === "folder";
     const call: Call = { name: isFolder ? "openFolder" : "open", path };
     return this.#run(call, () => {
-      this.#node(path, call);
-      return this.#descriptor(this.#find(path)!, path);
+      if (typeof found === "string") throw systemError(found, call);
+      return this.#descriptor(found, path);
     });
   }
 
@@ -418,15 +429,12 @@ export class MemoryDisk {
 
   #walk(path: string): number | "ENOENT" | "ENOTDIR" {
     let at = ROOT;
-    for (let start = 1; start < path.length; ) {
-      const slash = path.indexOf("/", start);
-      const end = slash === -1 ? path.length : slash;
+    for (const name of namesIn(path)) {
       const node = this.#nodes.get(at)!;
       if (node.kind === "file") return "ENOTDIR";
-      const next = node.names.get(path.slice(start, end));
+      const next = node.names.get(name);
       if (next === undefined) return "ENOENT";
       at = next;
-      start = end + 1;
     }
     return at;
   }
@@ -439,9 +447,10 @@ export class MemoryDisk {
 
   #parent(call: Call): { folder: number; name: string } {
     const slash = call.path.lastIndexOf("/");
-    const path = call.path.slice(0, slash);
-    if (this.#node(path, call).kind === "file") throw systemError("ENOTDIR", call);
-    return { folder: this.#find(path)!, name: call.path.slice(slash + 1) };
+    const folder = this.#walk(call.path.slice(0, slash));
+    if (typeof folder === "string") throw systemError(folder, call);
+    if (this.#nodes.get(folder)!.kind === "file") throw systemError("ENOTDIR", call);
+    return { folder, name: call.path.slice(slash + 1) };
   }
 
   #folder(id: number, call: Call): FolderNode {
@@ -476,6 +485,20 @@ function hashOfBytes({ buffer, byteOffset, length }: Uint8Array): number {
   return mix(hash, length);
 }
 
+/** What is remembered of names and paths: the same few are asked for again and again. */
+const MAX_REMEMBERED = 100_000;
+const paths = new Map<string, readonly string[]>();
+
+/** The names on the way to an absolute path. */
+function namesIn(path: string): readonly string[] {
+  let names = paths.get(path);
+  if (names !== undefined) return names;
+  names = path.split("/").filter((name) => name !== "");
+  if (paths.size > MAX_REMEMBERED) paths.clear();
+  paths.set(path, names);
+  return names;
+}
+
 const nameHashes = new Map<string, number>();
 
 function hashOfName(name: string): number {
@@ -483,7 +506,7 @@ function hashOfName(name: string): number {
   if (hash !== undefined) return hash;
   hash = name.length;
   for (let i = 0; i < name.length; i++) hash = mix(hash, name.charCodeAt(i));
-  if (nameHashes.size > 100_000) nameHashes.clear();
+  if (nameHashes.size > MAX_REMEMBERED) nameHashes.clear();
   nameHashes.set(name, hash);
   return hash;
 }
