@@ -5,6 +5,7 @@
  */
 import { GRACE_MS } from "../../src/log/look.js";
 import { Random } from "../helpers/random.js";
+import { withoutStacks } from "../helpers/without-stacks.js";
 import { addCounts, NO_COUNTS, type Oracle, Violation } from "./oracle.js";
 import { type Choice, mix, type Process, World } from "./world.js";
 
@@ -146,15 +147,7 @@ function optionsOf({ world, last }: Run, { faults, interrupts = true, victim }: 
 
 /** Fewer deviations first, so that a counterexample has the fewest. */
 export async function exhaust(scenario: Scenario, bounds: Bounds): Promise<Exhausted> {
-  const search = new Search(scenario, bounds);
-  const { stackTraceLimit } = Error;
-  // Most errors in here are meant to be, and a stack costs more than a step.
-  Error.stackTraceLimit = 0;
-  try {
-    return await search.run();
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
+  return await withoutStacks(() => new Search(scenario, bounds).run());
 }
 
 class Search {
@@ -198,7 +191,8 @@ class Search {
       const run = await Run.begin(this.#scenario, world);
       try {
         for (const option of optionsOn(way)) {
-          await run.take(optionsOf(run, this.#bounds, true)[option].choice);
+          // The first one costs nothing, so what costs need not be listed to find it.
+          await run.take(optionsOf(run, this.#bounds, option > 0)[option].choice);
         }
         for (let here = way; !run.isOver; ) {
           const state = `${world.stateHash()}/${run.last?.name}`;
@@ -260,7 +254,7 @@ export const HARSH: Rates = { fault: [0.1, 0.25], crash: [0], jump: [0.05, 0.1],
 export async function runRandomly(scenario: Scenario, seed: number, rates = MIXED): Promise<RandomRun> {
   const random = new Random(seed);
   const world = new World(seed);
-  return await world.inside(async () => {
+  const drive = async () => {
     let run: Run | undefined;
     let counterexample: Counterexample | undefined;
     try {
@@ -292,7 +286,8 @@ export async function runRandomly(scenario: Scenario, seed: number, rates = MIXE
       counterexample,
       oracle: run?.oracle,
     };
-  });
+  };
+  return await withoutStacks(() => world.inside(drive));
 }
 
 function pick(
