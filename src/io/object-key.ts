@@ -7,16 +7,18 @@ import { InvalidArgument } from "../core/errors.js";
 
 const MAX_KEY_LENGTH = 512;
 const MAX_PART_LENGTH = 128;
-const PART = /^[a-z0-9_-][a-z0-9._-]*$/;
+const PART = `[a-z0-9_-][a-z0-9._-]{0,${MAX_PART_LENGTH - 1}}`;
+const ONE_PART = new RegExp(`^${PART}$`);
+const PARTS = new RegExp(`^${PART}(?:/${PART})*$`);
 
 /** Whether `part` may stand between two slashes of a key. */
 export function isKeyPart(part: string): boolean {
-  return part.length <= MAX_PART_LENGTH && PART.test(part);
+  return ONE_PART.test(part);
 }
 
 /** @throws InvalidArgument unless `key` is `/`-separated parts of lower-case letters, digits, `.`, `_` and `-`. */
 export function checkKey(key: string): void {
-  if (typeof key !== "string" || key.length > MAX_KEY_LENGTH || !key.split("/").every(isKeyPart)) refuse("key", key);
+  if (typeof key !== "string" || key.length > MAX_KEY_LENGTH || !PARTS.test(key)) refuse("key", key);
 }
 
 /** @throws InvalidArgument unless `prefix` is the beginning of some key; empty for all. */

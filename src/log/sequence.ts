@@ -25,7 +25,8 @@ export async function* readOnward(
   const probing = { ...options, probing: true };
   for (let number = from, window = firstWindow; number < END; window = Math.min(GROWTH * window, MAX_WINDOW)) {
     const count = Math.min(window, END - number);
-    const reads = Array.from({ length: count }, (_, i) => objects.get(keyOf(number + i), probing));
+    const reads: Promise<Uint8Array | undefined>[] = [];
+    for (let i = 0; i < count; i++) reads.push(objects.get(keyOf(number + i), probing));
     for (const bytes of await Promise.all(reads)) {
       if (bytes === undefined) return;
       yield { number: number++, bytes };
