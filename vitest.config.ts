@@ -21,6 +21,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: "forks",
     // More than two cores have: many tests wait, for a server, a process or a clock.
-    maxWorkers: 3,
+    maxWorkers: 4,
   },
 });
