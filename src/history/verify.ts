@@ -28,7 +28,7 @@ import {
   recordKey,
   sharedListKey,
 } from "../log/keys.js";
-import { readOnward } from "../log/sequence.js";
+import { CATCHING_UP, readOnward } from "../log/sequence.js";
 import { HistoryColumns } from "./verify-columns.js";
 import { checkImage } from "./verify-image.js";
 import { checkReferences, checkSegment, type SegmentPart } from "./verify-segment.js";
@@ -201,7 +201,7 @@ class Verification {
     let named = 0;
     let bad = 0;
     const keyOf = (g: number) => manifestKey(vid, g);
-    for await (const { number, bytes } of readOnward(this.#objects, keyOf, 1, 1, this.#options)) {
+    for await (const { number, bytes } of readOnward(this.#objects, keyOf, 1, CATCHING_UP, this.#options)) {
       this.#count(bytes);
       const sound = await this.#attempt(keyOf(number), () => {
         if (isStub(bytes)) named = Math.max(named, decodeStub(bytes, keyOf(number), number));

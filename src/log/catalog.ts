@@ -18,7 +18,7 @@ import type { CallOptions, ObjectStore } from "../io/object-store.js";
 import { CATALOG_HEAD_KEY, catalogKey, numberIn } from "./keys.js";
 import { Mutex } from "./mutex.js";
 import { putOnce } from "./put-once.js";
-import { readNewest, readOnward } from "./sequence.js";
+import { CATCHING_UP, readNewest, readOnward } from "./sequence.js";
 
 const STATE_EVERY = 16;
 const LONG_HEAD_BYTES = 64 << 10;
@@ -148,7 +148,7 @@ export class Catalog {
 
   async #refresh(options?: CallOptions): Promise<void> {
     await this.#load(options);
-    for await (const { number, bytes } of readOnward(this.#objects, catalogKey, this.#next, 1, options)) {
+    for await (const { number, bytes } of readOnward(this.#objects, catalogKey, this.#next, CATCHING_UP, options)) {
       this.#apply(number, bytes);
     }
   }

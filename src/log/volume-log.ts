@@ -20,7 +20,7 @@ import { Leaves } from "./leaves.js";
 import { type Instant, isOld, NEVER, now } from "./look.js";
 import { type Generation, ManifestSequence } from "./manifest-sequence.js";
 import { putOnce } from "./put-once.js";
-import { readOnward } from "./sequence.js";
+import { CATCHING_UP, FOLLOWING, readOnward } from "./sequence.js";
 
 /** A process that only reads looks for a newer manifest when this many of its chapters have no leaf. */
 const UNSTORED_CHAPTERS = 4;
@@ -125,7 +125,7 @@ export class VolumeLog {
     const began = now();
     const mustLook = isOld(this.#looked) || this.#unstoredCount() > UNSTORED_CHAPTERS;
     const keyOf = (k: number) => recordKey(this.vid, k);
-    const records = readOnward(this.#objects, keyOf, this.nextRecord, 1, options);
+    const records = readOnward(this.#objects, keyOf, this.nextRecord, mustLook ? CATCHING_UP : FOLLOWING, options);
     // Both at once; nothing is taken in before the look is known.
     const [newer, first] = await Promise.all([
       mustLook ? this.#manifests.readNewer(this.#generation, options) : undefined,

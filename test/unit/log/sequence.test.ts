@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { MemoryStore } from "../../../src/io/memory-store.js";
 import { catalogKey, numberIn } from "../../../src/log/keys.js";
-import { readNewest, readOnward } from "../../../src/log/sequence.js";
+import { CATCHING_UP, FOLLOWING, readNewest, readOnward } from "../../../src/log/sequence.js";
 import { CountingStore } from "../../helpers/counting-store.js";
 
 async function sequence(length: number): Promise<CountingStore> {
@@ -12,12 +12,12 @@ async function sequence(length: number): Promise<CountingStore> {
 }
 
 describe("readOnward", () => {
-  it("reads from a number to the end, whatever the window", async () => {
+  it("reads from a number to the end, however the window grows", async () => {
     const objects = await sequence(150);
     for (const from of [1, 2, 100, 150, 151]) {
-      for (const window of [1, 4, 64]) {
+      for (const growth of [CATCHING_UP, FOLLOWING] as const) {
         const numbers: number[] = [];
-        for await (const { number, bytes } of readOnward(objects, catalogKey, from, window)) {
+        for await (const { number, bytes } of readOnward(objects, catalogKey, from, growth)) {
           expect(bytes[0]).toBe(number & 255);
           numbers.push(number);
         }
@@ -28,8 +28,29 @@ describe("readOnward", () => {
 
   it("asks once where there is nothing new", async () => {
     const objects = await sequence(3);
-    for await (const _ of readOnward(objects, catalogKey, 4, 1)) expect.fail("nothing is there");
+    for await (const _ of readOnward(objects, catalogKey, 4, CATCHING_UP)) expect.fail("nothing is there");
     expect(objects.requests.length).toBe(1);
+  });
+
+  it("asks for little beyond the end where one follows, and in few rounds where one catches up", async () => {
+    // By how many are new: requests, as 1 + 2 + 4 + … and 1 + 4 + 16 + …
+    for (const [fresh, following, catchingUp] of [
+      [1, 3, 5],
+      [2, 3, 5],
+      [5, 7, 21],
+      [30, 31, 85],
+    ]) {
+      for (const [growth, requests] of [
+        [FOLLOWING, following],
+        [CATCHING_UP, catchingUp],
+      ] as const) {
+        const objects = await sequence(fresh);
+        for await (const { number } of readOnward(objects, catalogKey, 1, growth)) {
+          expect(number).toBeLessThanOrEqual(fresh);
+        }
+        expect(objects.requests.length, `${fresh} new, growth ${growth}`).toBe(requests);
+      }
+    }
   });
 });
 
