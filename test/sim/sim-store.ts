@@ -5,6 +5,7 @@
  *
  * What the bucket holds is consistent at every moment, as S3's is: all the rest is what networks and clients make of it.
  */
+import { onAbort } from "../../src/core/abort.js";
 import { Aborted, throwIfAborted, Unavailable } from "../../src/core/errors.js";
 import {
   type CallOptions,
@@ -281,12 +282,12 @@ export class SimStore implements ObjectStore {
     const signal = options?.signal;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(aborted(operation, key, signal));
-      const onAbort = () => {
+      const endWait = onAbort(signal, () => {
         event.fire = undefined;
         reject(aborted(operation, key, signal!));
-      };
+      });
       const event = this.#world.after(atLeastMs + this.#latencyMs(), this.#process, operation, () => {
-        signal?.removeEventListener("abort", onAbort);
+        endWait();
         try {
           const value = answer();
           this.#note(operation, key, value);
@@ -296,7 +297,6 @@ export class SimStore implements ObjectStore {
           reject(error);
         }
       });
-      signal?.addEventListener("abort", onAbort);
     });
   }
 
