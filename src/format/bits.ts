@@ -61,6 +61,7 @@ export function paddingIsZero(bytes: Uint8Array, at: number, bits: number): bool
 
 /** The shape of an Elias-Fano sequence of `count` values from 0 to `last`. */
 export interface EliasFano {
+  /** At least 1. */
   readonly count: number;
   readonly last: number;
   /** Width of the low bits: `lowWidth(count, last + 1)`. */
@@ -71,7 +72,7 @@ export interface EliasFano {
   readonly byteLength: number;
 }
 
-/** The largest w with `count * 2^w` at most `universe`, or 0. */
+/** The largest w with `count * 2^w` at most `universe`, or 0. `count` is at least 1. */
 export function lowWidth(count: number, universe: number): number {
   let width = 0;
   for (let size = 2 * count; size <= universe; size *= 2) width++;

@@ -311,7 +311,7 @@ export class PageStore implements AsyncDisposable {
     return this.volume(id, options);
   }
 
-  /** Ends what is under way, then frees the memory. Any later call throws `Closed`. */
+  /** Ends what is under way, then frees the memory. Called again, it waits for the same. Any other call throws `Closed`. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -47,6 +47,19 @@ async function expectAborted(call: (signal: AbortSignal) => Promise<unknown>, be
   await refused;
 }
 
+/** A store in which a call is opening a volume, which waits at the gate. */
+async function whileOpening() {
+  const objects = new MemoryStore();
+  await (await (await openOn(objects)).createVolume({ name: "app" })).commit({ pageCount: 1 });
+  const remote = new RemoteStore(objects);
+  const store = await openOn(remote);
+  const gate = new Gate();
+  remote.onGet = (key) => (key.includes("/l/") ? gate.pass() : undefined);
+  const opening = store.volume("app");
+  await gate.reached;
+  return { store, gate, opening };
+}
+
 // Where the signal ends nothing, the gate stays shut.
 describe("a signal ends the wait", { timeout: 20_000 }, () => {
   it("for another call's commit, and who comes behind still waits for that one", async () => {
@@ -92,17 +105,10 @@ describe("a signal ends the wait", { timeout: 20_000 }, () => {
   });
 
   it("for a volume that another call is opening", async () => {
-    const objects = new MemoryStore();
-    await (await (await openOn(objects)).createVolume({ name: "app" })).commit({ pageCount: 1 });
-    const remote = new RemoteStore(objects);
-    const store = await openOn(remote);
-    const gate = new Gate();
-    remote.onGet = (key) => (key.includes("/l/") ? gate.pass() : undefined);
-    const first = store.volume("app");
-    await gate.reached;
+    const { store, gate, opening } = await whileOpening();
     await expectAborted((signal) => store.volume("app", { signal }));
     gate.open();
-    const volume = await first;
+    const volume = await opening;
     expect((await volume.latest())!.pageCount).toBe(1);
     expect(await store.volume("app")).toBe(volume);
   });
@@ -129,14 +135,7 @@ describe("a signal ends the wait", { timeout: 20_000 }, () => {
 });
 
 it("closing a store twice at once ends with what was under way, both times", async () => {
-  const objects = new MemoryStore();
-  await (await (await openOn(objects)).createVolume({ name: "app" })).commit({ pageCount: 1 });
-  const remote = new RemoteStore(objects);
-  const store = await openOn(remote);
-  const gate = new Gate();
-  remote.onGet = (key) => (key.includes("/l/") ? gate.pass() : undefined);
-  const opening = store.volume("app");
-  await gate.reached;
+  const { store, gate, opening } = await whileOpening();
   await pause();
   const closed: number[] = [];
   const closing = [1, 2].map((i) => store.close().then(() => closed.push(i)));
